@@ -1,0 +1,135 @@
+"""What a run depends on: parts of its key, so that the same run is done once and a changed one is explained."""
+
+import ast
+import hashlib
+import json
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from workbench.experiments.papers import Paper
+from workbench.home import project_root
+
+__all__ = ["Plan", "device_class", "plan_run", "versions"]
+
+# Packages whose version can change a number.
+LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "scikit-learn", "pyarrow")
+ABSENT = "not here"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run: the notebook, every parameter's value, and the parts of its key."""
+
+    paper: Paper
+    parameters: dict[str, object]
+    parts: dict[str, str]
+
+    @property
+    def key(self) -> str:
+        """16 hex digits of the SHA-256 over all parts."""
+        return _digest(json.dumps(self.parts, sort_keys=True))[:16]
+
+    @property
+    def folder(self) -> Path:
+        """data/runs/<slug>/<key>."""
+        return project_root() / "data" / "runs" / self.paper.slug / self.key
+
+
+def plan_run(paper: Paper, given: dict[str, object]) -> Plan:
+    """The run of this notebook with these parameters; nothing is started.
+
+    Raises:
+        ParameterError: an unknown name or a refused value.
+    """
+    parameters = paper.resolve(given)
+    parts = {
+        "notebook": _digest("\n".join(cell["source"] for cell in paper.cells if cell["cell_type"] == "code")),
+        "parameters": json.dumps(parameters, sort_keys=True),
+        "package": _package_digest(paper),
+        "versions": json.dumps(versions(), sort_keys=True),
+        "device": device_class(),
+    }
+    for kind, prints in fingerprints(paper.uses).items():
+        parts |= {f"{kind}: {name}": value for name, value in prints.items()}
+    return Plan(paper, parameters, parts)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that can change a number."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = ABSENT
+    return found
+
+
+def device_class() -> str:
+    """Kind of device, cuda, mps or cpu, told without importing torch; a "+cpu" build of torch never sees a GPU."""
+    if versions()["torch"].endswith("+cpu"):
+        return "cpu"
+    if shutil.which("nvidia-smi"):
+        return "cuda"
+    return "mps" if platform.system() == "Darwin" and platform.machine() == "arm64" else "cpu"
+
+
+def fingerprints(uses: dict[str, list[str]]) -> dict[str, dict[str, str]]:
+    """Fingerprint of every corpus and model that the notebook names; "not here" where it is absent."""
+    from workbench.corpora import UnknownCorpus, fingerprint
+    from workbench.encoders.sources import UnknownModel, model_fingerprint
+
+    found: dict[str, dict[str, str]] = {"corpora": {}, "models": {}}
+    for name in uses["corpora"]:
+        try:
+            found["corpora"][name] = fingerprint(name)
+        except UnknownCorpus:
+            found["corpora"][name] = ABSENT
+    for name in uses["models"]:
+        try:
+            found["models"][name] = model_fingerprint(name)
+        except UnknownModel:
+            found["models"][name] = ABSENT
+    return found
+
+
+def _package_digest(paper: Paper) -> str:
+    """SHA-256 over the source of every module of ours that the notebook's imports reach."""
+    package = Path(__file__).resolve().parent.parent
+    waiting = {
+        name for cell in paper.cells if cell["cell_type"] == "code" for name in _imports(ast.parse(cell["source"]))
+    }
+    seen: dict[str, str] = {}
+    while waiting:
+        name = waiting.pop()
+        for path in _sources(package, name):
+            module = str(path.relative_to(package))
+            if module not in seen:
+                seen[module] = path.read_text(encoding="utf-8")
+                waiting |= set(_imports(ast.parse(seen[module])))
+    return _digest(json.dumps(seen, sort_keys=True))
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "workbench":
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "workbench")
+
+
+def _sources(package: Path, module: str) -> list[Path]:
+    """Files behind one dotted name: the module, or every file of the subpackage it lies in."""
+    parts = module.split(".")[1:]
+    if not parts:
+        return [package / "__init__.py"]
+    folder = package / parts[0]
+    return sorted(folder.rglob("*.py")) if folder.is_dir() else [package / f"{parts[0]}.py"]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,41 @@
+"""Where the project lives on this machine: its root, its cache and its runs."""
+
+import os
+from pathlib import Path
+
+__all__ = ["cache_dir", "project_root"]
+
+
+def project_root() -> Path:
+    """Absolute path of the project: the folder that holds notebooks/ and pyproject.toml.
+
+    The environment variable WORKBENCH_HOME decides; without it, the nearest such parent of the
+    working directory, then of the installed package (which is installed editable).
+
+    Raises:
+        FileNotFoundError: WORKBENCH_HOME is no such folder, or no parent is.
+    """
+    named = os.environ.get("WORKBENCH_HOME")
+    if named:
+        root = Path(named).resolve()
+        if not _is_root(root):
+            raise FileNotFoundError(f"WORKBENCH_HOME={named!r} must hold notebooks/ and pyproject.toml")
+        return root
+    for start in (Path.cwd(), Path(__file__).resolve().parent):
+        for folder in (start, *start.parents):
+            if _is_root(folder):
+                return folder
+    raise FileNotFoundError(
+        f"no parent of {Path.cwd()} holds notebooks/ and pyproject.toml: change into the project or set WORKBENCH_HOME"
+    )
+
+
+def cache_dir(name: str) -> Path:
+    """Folder data/cache/`name` of the project, created when missing; safe to delete at any time."""
+    folder = project_root() / "data" / "cache" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _is_root(folder: Path) -> bool:
+    return (folder / "notebooks").is_dir() and (folder / "pyproject.toml").is_file()
