@@ -145,7 +145,7 @@ def length_profile(
         raise ValueError(f"a length profile needs 2 lengths or more, got {len(members)}")
     centres = np.array([np.exp(np.log(tokens[rows_of]).mean()) for rows_of in members])
     curves = [
-        _leave_out(rows[rows_of], block_of[rows_of], centre, block_of.max() + 1)
+        _leave_out(rows[rows_of], block_of[rows_of], centre, int(block_of.max()) + 1)
         for rows_of, centre in zip(members, centres, strict=True)
     ]
     return LengthProfile(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from workbench.tensors import as_rows, unit
 __all__ = ["Evaluation", "Sentences", "evaluate_sts"]
 
 
+@runtime_checkable
 class Sentences(Protocol):
     """An encoder: whatever turns texts into rows."""
 
