@@ -37,7 +37,7 @@ def mean_cosine(x: np.ndarray | Tensor, *, blocks: np.ndarray | None = None) -> 
         return Estimate(value, -math.inf, math.inf, len(rows), "item", "no interval: fewer than 5 blocks", definition)
     rest = sums.sum(axis=0) - sums
     replicates = np.array([pair_mean(s, int(counts.sum() - c)) for s, c in zip(rest, counts, strict=True)])
-    return jackknife_replicates(value, replicates, counts, definition=definition)
+    return jackknife_replicates(value, replicates, definition=definition)
 
 
 def pair_mean(total: np.ndarray, n: int) -> float:

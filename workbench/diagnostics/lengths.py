@@ -26,14 +26,12 @@ class LengthProfile:
         counts: rows in each bin (bins,).
         values: mean cosine between different rows of the bin (bins,), in [-1, 1].
         replicates: the same with one block of sources left out (blocks, bins).
-        sizes: rows in each block (blocks,).
     """
 
     lengths: np.ndarray
     counts: np.ndarray
     values: np.ndarray
     replicates: np.ndarray
-    sizes: np.ndarray
 
     @property
     def cosines(self) -> list[Estimate]:
@@ -80,14 +78,13 @@ class LengthProfile:
             np.array(
                 [1 - other._slope(b) / self._slope(a) for a, b in zip(self.replicates, other.replicates, strict=True)]
             ),
-            self.sizes,
             definition="1 - ratio of the slopes of mean cosine on ln(tokens)",
         )
 
     def __sub__(self, other: "LengthProfile") -> "LengthProfile":
         self._comparable(other)
         values, replicates = self.values - other.values, self.replicates - other.replicates
-        return LengthProfile(self.lengths, self.counts, values, replicates, self.sizes)
+        return LengthProfile(self.lengths, self.counts, values, replicates)
 
     def _slope(self, values: np.ndarray) -> float:
         x = np.log(self.lengths)
@@ -96,7 +93,7 @@ class LengthProfile:
 
     def _estimate(self, statistic: Callable[[np.ndarray], float], definition: str) -> Estimate:
         replicates = np.array([statistic(row) for row in self.replicates])
-        return jackknife_replicates(float(statistic(self.values)), replicates, self.sizes, definition=definition)
+        return jackknife_replicates(float(statistic(self.values)), replicates, definition=definition)
 
     def _bin(self, length: float) -> int:
         found = np.flatnonzero(np.isclose(self.lengths, length))
@@ -105,7 +102,7 @@ class LengthProfile:
         return int(found[0])
 
     def _comparable(self, other: "LengthProfile") -> None:
-        if not (np.array_equal(self.lengths, other.lengths) and np.array_equal(self.sizes, other.sizes)):
+        if not (np.array_equal(self.lengths, other.lengths) and self.replicates.shape == other.replicates.shape):
             raise ValueError("profiles must share their lengths and blocks to be compared")
 
 
@@ -153,7 +150,6 @@ def length_profile(
         counts=np.array([len(rows_of) for rows_of in members]),
         values=np.array([value for value, _ in curves]),
         replicates=np.stack([replicates for _, replicates in curves], axis=1),
-        sizes=np.bincount(block_of),
     )
 
 

@@ -1,0 +1,52 @@
+"""Text in, vectors out: encoders, their token and layer states, attention interventions, the vector store.
+
+Names are resolved on first use, so that `workbench.encoders.sources` answers without loading torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from workbench.encoders.attention import attention_temperature
+    from workbench.encoders.encoder import Encoder
+    from workbench.encoders.loading import load_encoder
+    from workbench.encoders.settings import Settings
+    from workbench.encoders.sources import UnknownModel, find_model, model_fingerprint
+    from workbench.encoders.states import TokenStates
+    from workbench.encoders.store import VectorStore
+
+__all__ = [
+    "Encoder",
+    "Settings",
+    "TokenStates",
+    "UnknownModel",
+    "VectorStore",
+    "attention_temperature",
+    "find_model",
+    "load_encoder",
+    "model_fingerprint",
+]
+
+_HOMES = {
+    "Encoder": "encoder",
+    "Settings": "settings",
+    "TokenStates": "states",
+    "UnknownModel": "sources",
+    "VectorStore": "store",
+    "attention_temperature": "attention",
+    "find_model": "sources",
+    "load_encoder": "loading",
+    "model_fingerprint": "sources",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
