@@ -159,7 +159,7 @@ class WorkbenchEngine(Engine):
 
 @contextlib.contextmanager
 def _kernel_log(folder: Path | None) -> Iterator[dict[str, IO]]:
-    """The kernel's own stderr goes to `folder`/kernel.log: what it says when it dies, and its remark on sockets."""
+    """The kernel's own stderr goes to `folder`/kernel.log, so that it can be read when the kernel dies."""
     if folder is None:
         yield {}
         return

@@ -90,7 +90,7 @@ def _execute(plan: Plan, on_cell: Callable[[int, int, str], None] | None) -> Non
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without papermill's progress log and without ipykernel's remark on unencrypted loopback sockets."""
+    """Without papermill's progress log and its libraries' warnings, which are not the reader's."""
     logging.getLogger("papermill").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="(papermill|nbclient|jupyter_client|zmq).*")

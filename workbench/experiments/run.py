@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +20,7 @@ from workbench.experiments.table import VerdictTable
 from workbench.home import project_root
 from workbench.intervals import Estimate
 
-__all__ = ["RUN_FOLDER", "Run", "start"]
+__all__ = ["RUN_FOLDER", "FigureView", "Run", "start"]
 
 RUN_FOLDER = "WORKBENCH_RUN"  # set by the engine; without it a notebook run by hand writes to runs/<slug>/interactive
 
@@ -135,8 +135,8 @@ class Run:
         """Whether a person runs the cells, so that a widget is worth showing."""
         return RUN_FOLDER not in os.environ
 
-    def figure(self, name: str, figure: Any, *, alt: str) -> Any:  # noqa: ANN401 - a plotly Figure, imported late
-        """Keeps a plotly Figure with its alternative text and returns it, so that a cell's last line shows it.
+    def figure(self, name: str, figure: Any, *, alt: str) -> "FigureView":  # noqa: ANN401 - plotly, imported late
+        """Keeps a plotly Figure with its alternative text; a cell whose last line this is shows it.
 
         Raises:
             ValueError: an empty alternative text, or a name that is not lower-case letters, digits and '_'.
@@ -146,9 +146,10 @@ class Run:
         if not (name.isascii() and name.replace("_", "").isalnum() and name.islower()):
             raise ValueError(f"a figure's name has lower-case letters, digits and '_', got {name!r}")
         (self.folder / "figures").mkdir(exist_ok=True)
-        write_atomic(self.folder / "figures" / f"{name}.json", figure.to_json())
+        text = figure.to_json()
+        write_atomic(self.folder / "figures" / f"{name}.json", text)
         self._figures = [f for f in self._figures if f["name"] != name] + [{"name": name, "alt": alt}]
-        return figure
+        return FigureView(text, alt)
 
     def verdict(self) -> VerdictTable:
         """Judges every claim by the rule, writes the record, returns the table.
@@ -208,6 +209,20 @@ class Run:
     def _once(self, key: str) -> None:
         if key in self._measured:
             raise ValueError(f"claim {key} already has a result in this run")
+
+
+@dataclass(frozen=True)
+class FigureView:
+    """A figure as a notebook shows it: plotly's JSON, and the alternative text where that cannot be drawn.
+
+    Plotly's own display imports nbformat's validators first, 2 s of CPU in every notebook.
+    """
+
+    json_text: str
+    alt: str
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        return {"application/vnd.plotly.v1+json": json.loads(self.json_text), "text/plain": self.alt}
 
 
 def _differences_from_file(
