@@ -67,7 +67,7 @@ def _execute(plan: Plan, on_cell: Callable[[int, int, str], None] | None) -> Non
         from papermill import execute_notebook
         from papermill.exceptions import PapermillExecutionError
 
-        from workbench.experiments.engine import KernelDied, NotebookStopped
+        from workbench.experiments.kernel import KernelDied, NotebookStopped
 
         try:
             execute_notebook(
