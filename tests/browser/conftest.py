@@ -18,6 +18,13 @@ from tests.conftest import ROOT
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
+SETTINGS = {
+    # Lab takes cells out of the page that are not in sight
+    "notebook-extension/tracker.jupyterlab-settings": '{"windowingMode": "none"}',
+    # the pop-up that asks about news covers a corner
+    "apputils-extension/notification.jupyterlab-settings": '{"fetchNews": "false", "checkForUpdates": false}',
+}
+
 
 @dataclass
 class Lab:
@@ -40,6 +47,14 @@ class Lab:
         return json.loads(text) if text else None
 
 
+def wait_until(condition, seconds: float, words: str) -> None:
+    """Asks every third of a second until the condition holds; fails with these words."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, words
+        time.sleep(0.3)
+
+
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
     """JupyterLab on 127.0.0.1 with a token, on a copy of the notebooks; stopped at the end of the session."""
@@ -52,12 +67,11 @@ def lab(tmp_path_factory):
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1", "--allow-root"),
         *(f"--ServerApp.port={port}", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"),
-        "--LabApp.news_url=None",  # the pop-up that asks about news would cover a corner
     ]
     home = folder / "home"
-    settings = home / "lab" / "user-settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
-    settings.parent.mkdir(parents=True)
-    settings.write_text('{"windowingMode": "none"}')  # else Lab takes cells out of the page that are not in sight
+    for name, text in SETTINGS.items():
+        (home / "lab" / "user-settings" / "@jupyterlab" / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / "lab" / "user-settings" / "@jupyterlab" / name).write_text(text)
     environment = os.environ | {"JUPYTER_CONFIG_DIR": str(home), "JUPYTER_DATA_DIR": str(home / "data")}
     environment |= {"WORKBENCH_HOME": str(ROOT), "OMP_NUM_THREADS": "1"}
     with (folder / "server.log").open("w") as log:
@@ -72,16 +86,14 @@ def lab(tmp_path_factory):
 
 
 def wait_for(lab: Lab, server: subprocess.Popen, log: Path) -> None:
-    end = time.monotonic() + 90
-    while time.monotonic() < end:
+    def answers() -> bool:
         assert server.poll() is None, log.read_text()
         try:
-            lab.api("status")
+            return lab.api("status") is not None
         except OSError:
-            time.sleep(0.3)
-        else:
-            return
-    pytest.fail(f"JupyterLab did not answer within 90 s:\n{log.read_text()}")
+            return False
+
+    wait_until(answers, 90, "JupyterLab did not answer within 90 s")
 
 
 @pytest.fixture(scope="session")

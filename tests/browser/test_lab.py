@@ -5,19 +5,26 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.conftest import wait_until
+
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(420)]
 PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]"
 ALL_DONE = "() => " + PROMPTS + r".every(p => /\[\d+\]/.test(p.innerText))"
 ROWS_OF_PIXELS = "els => els.map(e => [e.getBoundingClientRect().width, e.querySelectorAll('path.point').length])"
 
 
-def run_all(page):
+def run_all(lab, page):
     """Runs every cell through the menu and waits until none is pending."""
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
+    # Lab calls a kernel idle before it is connected, and then asks which kernel to take
+    wait_until(lambda: any(s["kernel"]["connections"] for s in lab.api("sessions")), 90, "no kernel was connected")
     page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=90_000)
     page.click("text=Run >> nth=0")
     page.click("[data-command='runmenu:run-all']")
-    page.wait_for_function(ALL_DONE, timeout=240_000)
+    try:
+        page.wait_for_function(ALL_DONE, timeout=180_000)
+    finally:
+        picture(page, "all_cells")
 
 
 def picture(page, name):
@@ -28,7 +35,7 @@ def picture(page, name):
 
 def test_start_here_runs_in_jupyterlab_without_an_error(lab, page):
     page.goto(lab.url("notebooks/start_here.ipynb"))
-    run_all(page)
+    run_all(lab, page)
     assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
     page.locator(".jp-OutputArea .js-plotly-plot").first.scroll_into_view_if_needed()
     page.wait_for_function(

@@ -195,7 +195,7 @@ def _default_folder(values: dict[str, object], path: str | None) -> Path | None:
     from workbench.experiments.keys import plan_run
     from workbench.experiments.papers import find_papers
 
-    paper = next((p for p in find_papers() if path and p.path == Path(path).resolve()), None)
+    paper = next((p for p in find_papers() if path and p.path.resolve() == Path(path).resolve()), None)
     if paper is None:
         return None
     folder = plan_run(paper, values).folder

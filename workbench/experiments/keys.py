@@ -18,6 +18,7 @@ __all__ = ["Plan", "device_class", "plan_run", "versions"]
 # Packages whose version can change a number.
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "scikit-learn", "pyarrow")
 ABSENT = "not here"
+PACKAGE = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
@@ -99,19 +100,21 @@ def fingerprints(uses: dict[str, list[str]]) -> dict[str, dict[str, str]]:
 
 def _package_digest(paper: Paper) -> str:
     """SHA-256 over the source of every module of ours that the notebook's imports reach."""
-    package = Path(__file__).resolve().parent.parent
-    waiting = {
-        name for cell in paper.cells if cell["cell_type"] == "code" for name in _imports(ast.parse(cell["source"]))
-    }
-    seen: dict[str, str] = {}
+    files = {path for name in _reached(paper) for path in _sources(PACKAGE, name)}
+    return _digest(json.dumps({str(p.relative_to(PACKAGE)): p.read_text(encoding="utf-8") for p in sorted(files)}))
+
+
+def _reached(paper: Paper) -> set[str]:
+    """Dotted names of ours that the notebook imports, and that those import in turn."""
+    code = [cell["source"] for cell in paper.cells if cell["cell_type"] == "code"]
+    waiting = {name for source in code for name in _imports(ast.parse(source))}
+    seen: set[str] = set()
     while waiting:
         name = waiting.pop()
-        for path in _sources(package, name):
-            module = str(path.relative_to(package))
-            if module not in seen:
-                seen[module] = path.read_text(encoding="utf-8")
-                waiting |= set(_imports(ast.parse(seen[module])))
-    return _digest(json.dumps(seen, sort_keys=True))
+        seen.add(name)
+        for path in _sources(PACKAGE, name):
+            waiting |= set(_imports(ast.parse(path.read_text(encoding="utf-8")))) - seen
+    return seen
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:
