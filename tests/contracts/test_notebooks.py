@@ -81,9 +81,9 @@ def broken(path, cell, old, new):
         ("figure", 'run.figure("similarity", figure, alt=', 'run.figure("similarity", figure, text=', "figures"),
         ("claims", "decides=True", "decides=False", "literals"),
         ("claims", 'on="pydocs"', 'on="imdb"', "literals"),
-        ("claims", '"n_texts": 40', '"n_texts": None', "literals"),
-        ("encode", "encoder", "class A: pass\nencoder", "budgets"),
-        ("encode", "encoder", "pass\n" * 30 + "encoder", "budgets"),
+        ("claims", '"n_texts": 40}', '"n_texts": None}', "literals"),
+        ("encode", "encoder = load", "class A: pass\nencoder = load", "budgets"),
+        ("encode", "encoder = load", "pass\n" * 30 + "encoder = load", "budgets"),
     ],
 )
 def test_a_breach_of_each_rule_is_seen(empty_project, cell, old, new, rule):

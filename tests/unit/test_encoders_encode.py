@@ -6,6 +6,8 @@ import torch
 
 from workbench.encoders import Encoder, attention_temperature, load_encoder
 
+pytestmark = pytest.mark.usefixtures("home")
+
 TEXTS = [
     "a cat",
     "",
@@ -17,31 +19,6 @@ TEXTS = [
     "Rows are texts, columns are dimensions, always.",
     "short",
 ]
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    root = tmp_path / "home"
-    (root / "notebooks").mkdir(parents=True)
-    (root / "pyproject.toml").touch()
-    monkeypatch.setenv("WORKBENCH_HOME", str(root))
-    return root
-
-
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory):
-    root = tmp_path_factory.mktemp("module") / "home"
-    (root / "notebooks").mkdir(parents=True)
-    (root / "pyproject.toml").touch()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WORKBENCH_HOME", str(root))
-        return load_encoder("all-MiniLM-L6-v2", device="cpu")
-
-
-@pytest.fixture
-def enc(loaded):
-    loaded.stores.clear()
-    return loaded
 
 
 def by_hand(enc, text, max_length=256):

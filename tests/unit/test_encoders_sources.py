@@ -18,17 +18,10 @@ import pytest
 from workbench.encoders import UnknownModel, find_model, load_encoder, model_fingerprint
 from workbench.encoders.sources import EMBEDDED_SHA256
 
+pytestmark = pytest.mark.usefixtures("home")
+
 NAME = "all-MiniLM-L6-v2"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    root = tmp_path / "home"
-    (root / "notebooks").mkdir(parents=True)
-    (root / "pyproject.toml").touch()
-    monkeypatch.setenv("WORKBENCH_HOME", str(root))
-    return root
 
 
 @pytest.fixture

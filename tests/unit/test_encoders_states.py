@@ -4,20 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from workbench.encoders import load_encoder
 from workbench.encoders.layers import keep_layers, layer_stack, recorded_layers
 
 TEXTS = ["The cats weren't running.", "", "one", "word " * 300]
-
-
-@pytest.fixture(scope="module")
-def enc(tmp_path_factory):
-    root = tmp_path_factory.mktemp("module") / "home"
-    (root / "notebooks").mkdir(parents=True)
-    (root / "pyproject.toml").touch()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WORKBENCH_HOME", str(root))
-        return load_encoder("all-MiniLM-L6-v2", device="cpu")
 
 
 def theirs(enc, text):

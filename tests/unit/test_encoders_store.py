@@ -10,35 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from workbench.encoders import VectorStore, attention_temperature, load_encoder
+from workbench.encoders import VectorStore, attention_temperature
 from workbench.encoders.store import space_key
 
+pytestmark = pytest.mark.usefixtures("home")
+
 TEXTS = [f"text number {i}" for i in range(20)]
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    root = tmp_path / "home"
-    (root / "notebooks").mkdir(parents=True)
-    (root / "pyproject.toml").touch()
-    monkeypatch.setenv("WORKBENCH_HOME", str(root))
-    return root
-
-
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory):
-    root = tmp_path_factory.mktemp("module") / "home"
-    (root / "notebooks").mkdir(parents=True)
-    (root / "pyproject.toml").touch()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WORKBENCH_HOME", str(root))
-        return load_encoder("all-MiniLM-L6-v2", device="cpu")
-
-
-@pytest.fixture
-def enc(loaded):
-    loaded.stores.clear()
-    return loaded
 
 
 @pytest.fixture

@@ -36,7 +36,6 @@ def test_pca_refuses_rows():
         pca(np.ones((1, 3)))
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Graph is not fully connected")
 def test_umap_keeps_near_rows_near():
     x, _ = make_blobs(300, n_features=20, centers=6, cluster_std=1.0, random_state=4)
