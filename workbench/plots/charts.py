@@ -103,9 +103,7 @@ def _add_band(figure: go.Figure, rows: list[np.ndarray], name: str, colour: str)
     )
 
 
-def _checked(
-    series: Mapping[str, Sequence], lengths: tuple[int, int], log_x: bool, *, most: int
-) -> dict[str, list[np.ndarray]]:
+def _checked(series: Mapping[str, Sequence], lengths: tuple[int, int], log_x: bool, *, most: int) -> dict[str, list]:
     if not 1 <= len(series) <= most:
         raise ValueError(f"a chart tells 1 to {most} series apart, got {len(series)}")
     checked = {}
