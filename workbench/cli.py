@@ -98,11 +98,13 @@ def new(
     slug: Annotated[str, typer.Argument(help="lower-case letters, digits and '_'")],
     family: Annotated[str, typer.Option(help="folder under notebooks/")] = "geometry",
 ) -> None:
-    """Makes a notebook for a paper, with every cell that the contract asks for, ready to run."""
+    """Makes a notebook for a paper, with every cell that the contract asks for, ready to run, and its table row."""
+    from workbench.experiments.pages import write_pages
     from workbench.experiments.scaffold import write_notebook
 
     try:
         path = write_notebook(slug, family)
+        write_pages()
     except (ValueError, FileExistsError) as error:
         _fail(2, str(error))
     out.print(str(path), markup=False)

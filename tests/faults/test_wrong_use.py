@@ -85,3 +85,34 @@ def test_texts_are_escaped_in_the_report(project):
     assert "<script>alert(1)" not in html
     assert "&lt;b&gt;alt&lt;/b&gt;" in html
     assert html.count("<!doctype html>") == 1
+
+
+def test_a_new_paper_passes_the_whole_contract_and_runs(tmp_path):
+    """In a copy of the project: the command itself, the contract tests on its tree, then a smoke run."""
+    import shutil
+
+    copy = tmp_path / "copy"
+    kept = shutil.ignore_patterns(".git", ".venv", "cache", "runs", "__pycache__", ".*_cache", "*.egg-info")
+    shutil.copytree(ROOT, copy, ignore=kept)
+    from tests.faults.conftest import environment
+
+    surroundings = environment(copy) | {"PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
+
+    def call(*command):
+        return subprocess.run(
+            [sys.executable, *command],
+            cwd=copy,
+            env=surroundings,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    made = call(*WORKBENCH[1:], "new", "demo_paper")
+    assert made.returncode == 0, made.stderr
+    chosen = "notebook or stripped or command0 or command1 or table or slugs"
+    checked = call("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/contracts", "-k", chosen)
+    assert checked.returncode == 0, checked.stdout
+    ran = call(*WORKBENCH[1:], "run", "demo_paper")
+    assert ran.returncode == 0, ran.stderr

@@ -45,10 +45,10 @@ def write_pages() -> Path:
     """Puts the present table of papers into README.md between its two marks and returns the file's path.
 
     Raises:
-        ValueError: the marks are not in the README.
+        ValueError: the marks are not in the README, or there is none.
     """
     path = project_root() / "README.md"
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
     if START not in text or END not in text:
         raise ValueError(f"README.md must hold the lines {START!r} and {END!r}")
     pattern = re.compile(re.escape(START) + ".*?" + re.escape(END), re.DOTALL)
