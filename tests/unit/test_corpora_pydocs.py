@@ -221,3 +221,10 @@ def test_an_unknown_scope_names_those_there_are():
     for call in (load, fingerprint):
         with pytest.raises(ValueError, match=r"one of \['stdlib-core', 'stdlib', 'all'\], got 'core'"):
             call("pydocs", scope="core")
+
+
+def test_the_fingerprint_of_the_core_names_its_modules(home, monkeypatch):
+    before = {scope: fingerprint("pydocs", scope=scope) for scope in ("stdlib-core", "stdlib")}
+    monkeypatch.setattr(pydocs, "_CORE", ("argparse",))
+    assert fingerprint("pydocs", scope="stdlib-core") != before["stdlib-core"]
+    assert fingerprint("pydocs", scope="stdlib") == before["stdlib"]

@@ -66,7 +66,7 @@ def load_pydocs(scope: str | None = None) -> Corpus:
 
 
 def pydocs_fingerprint(scope: str | None = None) -> str:
-    """Hexadecimal SHA-256 of the reader's version, the scope, Python's version and the packages' versions.
+    """Hexadecimal SHA-256 of the reader's version, the scope and its modules, and the versions of what is read.
 
     Raises:
         ValueError: `scope` is not 'stdlib-core', 'stdlib' or 'all' (None).
@@ -76,6 +76,8 @@ def pydocs_fingerprint(scope: str | None = None) -> str:
     if scope not in SCOPES:
         raise ValueError(f"the scope of pydocs is one of {list(SCOPES)}, got {scope!r}")
     parts = [f"reader {_READER}", scope, platform.python_implementation(), platform.python_version()]
+    if scope == "stdlib-core":
+        parts += _CORE
     if scope == "all":
         parts += [f"{name} {importlib.metadata.version(name)}" for name in _PACKAGES.values()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
