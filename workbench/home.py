@@ -1,9 +1,13 @@
-"""Where the project lives on this machine: its root, its cache and its runs."""
+"""Where the project lives on this machine, and the one way to write a file whole or not at all."""
 
 import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
-__all__ = ["cache_dir", "project_root"]
+__all__ = ["cache_dir", "project_root", "replacing"]
 
 
 def project_root() -> Path:
@@ -35,6 +39,25 @@ def cache_dir(name: str) -> Path:
     folder = project_root() / "data" / "cache" / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write in the place of `path`: readers see the old file or the whole new one, even after a kill.
+
+    It is written under another name in the same folder (".part-..."), flushed to the disk and renamed when the
+    block ends; an error in the block leaves `path` as it was.
+    """
+    temporary = path.with_name(f".part-{os.getpid()}-{secrets.token_hex(6)}")
+    try:
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _is_root(folder: Path) -> bool:

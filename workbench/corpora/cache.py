@@ -1,10 +1,10 @@
 """Rows parsed once: a Parquet file written by atomic rename, and never returned torn."""
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+from workbench.home import replacing
 
 __all__ = ["read_rows", "write_rows"]
 
@@ -15,8 +15,7 @@ _COUNT, _DIGEST = b"workbench.rows", b"workbench.sha256"
 def write_rows(path: Path, columns: Columns) -> None:
     """Writes text columns to `path` with their row count and SHA-256, all or nothing.
 
-    The file is made under another name in the same folder, flushed to the disk, then renamed: two processes
-    that write at once leave one whole file.
+    Two processes that write at once leave one whole file.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -24,16 +23,8 @@ def write_rows(path: Path, columns: Columns) -> None:
     count = len(next(iter(columns.values())))
     table = pa.table({name: pa.array(values, pa.large_string()) for name, values in columns.items()})
     table = table.replace_schema_metadata({_COUNT: str(count).encode(), _DIGEST: _digest(columns).encode()})
-    handle, made = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            pq.write_table(table, file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(made).replace(path)
-    except BaseException:
-        Path(made).unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        pq.write_table(table, file, compression="zstd")
 
 
 def read_rows(path: Path, names: Sequence[str]) -> Columns | None:

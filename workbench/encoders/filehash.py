@@ -3,13 +3,11 @@
 import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 
-from workbench.home import cache_dir
+from workbench.home import cache_dir, replacing
 
-__all__ = ["file_sha256", "write_atomically"]
+__all__ = ["file_sha256"]
 
 
 def file_sha256(path: Path) -> str:
@@ -27,20 +25,7 @@ def file_sha256(path: Path) -> str:
         return str(known["sha256"])
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    with contextlib.suppress(OSError):  # a note that cannot be kept costs the next call its time, nothing else
-        write_atomically(note, json.dumps({"state": state, "sha256": digest}).encode())
+    # a note that cannot be kept costs the next call its time, nothing else
+    with contextlib.suppress(OSError), replacing(note) as kept:
+        kept.write(json.dumps({"state": state, "sha256": digest}).encode())
     return digest
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that no reader, and no kill, ever sees a part of it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)  # noqa: PTH105 - the name is a str from mkstemp
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

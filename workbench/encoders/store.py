@@ -17,8 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.encoders.filehash import write_atomically
-from workbench.home import cache_dir
+from workbench.home import cache_dir, replacing
 
 __all__ = ["VectorStore", "space_key"]
 
@@ -80,7 +79,8 @@ class VectorStore:
         name = f"{digest.hex()}.rows"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.folder / name, _HEAD.pack(_MAGIC, len(texts), self.width, digest) + body)
+            with replacing(self.folder / name) as file:
+                file.write(_HEAD.pack(_MAGIC, len(texts), self.width, digest) + body)
         except OSError as error:
             warnings.warn(f"vectors are not kept: {error}", stacklevel=2)
             return

@@ -1,9 +1,10 @@
 """The record of a run: one JSON file, written by atomic rename, checked when read."""
 
 import json
-import os
 from pathlib import Path
 from typing import TypedDict, cast
+
+from workbench.home import replacing
 
 __all__ = ["ClaimRow", "Record", "TornRecord", "read_record", "write_atomic"]
 
@@ -55,13 +56,9 @@ class TornRecord(ValueError):
 
 
 def write_atomic(path: Path, text: str) -> None:
-    """Writes `text` so that a reader sees the old file or the new one, never a part, even after a kill."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)
+    """Writes `text` in UTF-8 so that a reader sees the old file or the new one, never a part, even after a kill."""
+    with replacing(path) as file:
+        file.write(text.encode("utf-8"))
 
 
 def read_record(path: Path) -> Record:
