@@ -67,6 +67,26 @@ def test_a_kernel_killed_in_the_middle_is_an_error_that_names_signal_and_cell(pr
     assert states == ["completed"] * 4 + ["failed", "pending"]
 
 
+def test_a_relative_folder_of_local_sets_is_the_callers(project, workbench):
+    """The kernel works in the notebook's folder; the path was meant from where the command was typed."""
+    cell = "import os\nfrom pathlib import Path\nPath('seen').write_text(os.environ['WORKBENCH_DATA'])\n" + WORK
+    here = project(cell)
+    (here / "sets").mkdir()
+    assert workbench(here, "run", "broken", WORKBENCH_DATA="sets").returncode == 0
+    assert (here / "notebooks" / "faults" / "seen").read_text() == str(here / "sets")
+
+
+def test_what_a_killed_run_measured_is_not_the_next_runs_record(project, workbench):
+    """Killed after verdict: the measurement lies there; the next run of the key fails and must not promote it."""
+    flag = "import os, pathlib, signal\nfirst = not pathlib.Path('flag').exists()\npathlib.Path('flag').touch()\n"
+    here = project(f"{flag}{WORK} if first else 1 / 0\nif first:\n    run.verdict()\n    os.kill(os.getpid(), 9)")
+    assert workbench(here, "run", "broken").returncode == 1
+    assert len(list((here / "data" / "runs" / "broken").glob("*/measured.json"))) == 1
+    assert workbench(here, "run", "broken").returncode == 1
+    assert records(here) == []
+    assert not list((here / "data" / "runs" / "broken").glob("*/measured.json"))
+
+
 @pytest.mark.parametrize("where", ["before", "after"])
 def test_sys_exit_in_a_cell_is_not_success(project, workbench, where):
     exits = "import sys\nsys.exit(0)"

@@ -118,6 +118,8 @@ def execute(
     """
     values = injected_values(nb)
     folder = run_folder or _default_folder(values, options.get("input_path"))
+    if folder is not None:  # what an earlier run measured before it was killed is not this run's
+        (Path(folder) / "measured.json").unlink(missing_ok=True)
     manager = Manager(nb, output_path, log_output, progress_bar)
     manager.notebook_start()
     try:

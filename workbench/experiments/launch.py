@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -38,8 +39,9 @@ def launch(plan: Plan, *, force: bool = False, on_cell: Callable[[int, int, str]
     if known is not None and not force:
         return Finished(known, plan.folder, known=True)
     plan.folder.mkdir(parents=True, exist_ok=True)
-    (plan.folder / "measured.json").unlink(missing_ok=True)
     write_atomic(plan.folder / "key.json", json.dumps(plan.parts, indent=1, sort_keys=True) + "\n")
+    if os.environ.get("WORKBENCH_DATA"):  # papermill changes the folder before a kernel starts
+        os.environ["WORKBENCH_DATA"] = str(Path(os.environ["WORKBENCH_DATA"]).resolve())
     _execute(plan, on_cell)
     record = complete_record(plan.folder)
     if record is None or (plan.folder / "measured.json").exists():
