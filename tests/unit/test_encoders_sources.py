@@ -1,27 +1,23 @@
 """Where models come from: order, integrity, fingerprints, and what happens when nothing is found."""
 
 import hashlib
-import http.server
-import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
+from tests.standin_hub import REVISION, StandInHub, silent
 from workbench.encoders import UnknownModel, find_model, load_encoder, model_fingerprint
 from workbench.encoders.sources import EMBEDDED_SHA256
 
 pytestmark = pytest.mark.usefixtures("home")
 
 NAME = "all-MiniLM-L6-v2"
-REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture
@@ -147,9 +143,7 @@ print(time.perf_counter() - t)
 
 
 def test_a_hub_that_never_answers_costs_the_probe_and_no_more(home, tmp_path):
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as silent:
+    with silent() as deaf:
         code = """
 import huggingface_hub, time
 from workbench.encoders.sources import UnknownModel, find_model
@@ -159,51 +153,14 @@ try:
 except UnknownModel:
     print(time.perf_counter() - t)
 """
-        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        endpoint = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         out, err = in_subprocess(code, home, HF_HOME=str(tmp_path / "empty"), HF_ENDPOINT=endpoint, NO_PROXY="*")
     assert 2 < float(out) < 5, err
 
 
-class _Hub(http.server.BaseHTTPRequestHandler):
-    """One repository, served the way the real hub serves it."""
-
-    files: ClassVar[dict[str, bytes]] = {}
-
-    def do_GET(self):
-        listing = f"/api/models/owner/small/tree/{REVISION}"
-        if self.path.startswith(listing):
-            entries = [{"type": "file", "path": p, "oid": "0", "size": len(c)} for p, c in self.files.items()]
-            return self.answer(json.dumps(entries).encode())
-        if self.path.startswith("/api/models/owner/small"):
-            siblings = [{"rfilename": p} for p in self.files]
-            return self.answer(json.dumps({"id": "owner/small", "sha": REVISION, "siblings": siblings}).encode())
-        name = self.path.removeprefix(f"/owner/small/resolve/{REVISION}/")
-        if name in self.files:
-            return self.answer(self.files[name])
-        return self.answer(b"", status=404, error="RepoNotFound" if "/api/" in self.path else "EntryNotFound")
-
-    do_HEAD = do_GET
-
-    def answer(self, body, status=200, error=None):
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
-        self.send_header("X-Repo-Commit", REVISION)
-        if error:
-            self.send_header("X-Error-Code", error)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
-
-
 def test_a_hub_model_is_fetched_once_and_then_read_from_the_cache(home, tmp_path, package):
     files = {p.relative_to(package).as_posix(): p.read_bytes() for p in package.rglob("*.json")}
-    _Hub.files = {**files, "model.safetensors": b"weights", "onnx/model.safetensors": b"no", "pytorch_model.bin": b"no"}
-    hub = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Hub)
-    threading.Thread(target=hub.serve_forever, daemon=True).start()
+    files |= {"model.safetensors": b"weights", "onnx/model.safetensors": b"no", "pytorch_model.bin": b"no"}
     code = """
 from workbench.encoders.sources import UnknownModel, find_model
 folder = find_model("owner/small")
@@ -214,12 +171,10 @@ try:
 except UnknownModel as error:
     print(error)
 """
-    where = {"HF_HOME": str(tmp_path / "hub"), "NO_PROXY": "*", "HF_HUB_DISABLE_XET": "1"}
-    try:
-        out, err = in_subprocess(code, home, HF_ENDPOINT=f"http://127.0.0.1:{hub.server_port}", **where)
-    finally:
-        hub.shutdown()
-        hub.server_close()
+    where = {"HF_HOME": str(tmp_path / "hub"), "NO_PROXY": "*"}
+    with StandInHub() as hub:
+        hub.add("model", "owner/small", files)
+        out, err = in_subprocess(code, home, HF_ENDPOINT=hub.address, **where)
     folder, kept, message = out.splitlines()
     assert kept == "['model.safetensors']", err
     assert "no model with config.json on the hub" in message

@@ -1,40 +1,12 @@
-"""Small questions to the model hub and its cache, asked before any call of the hub's own client."""
+"""Models in the hub and in its cache on this machine, with what decides their vectors."""
 
-import threading
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-__all__ = ["cached_repos", "cached_snapshot", "hub_answers", "hub_snapshot"]
+from workbench.hubs import NotOnHub, fetch_snapshot
+from workbench.hubs import cached_snapshot as cached_files
 
-PROBE_SECONDS = 3.0  # the client alone retries for about 28 s before it gives up
-
-
-def hub_answers() -> bool:
-    """Whether the model hub answers at all, in at most 3 seconds; False when offline mode is set."""
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        return False
-    answered = threading.Event()
-
-    def ask() -> None:
-        request = urllib.request.Request(constants.ENDPOINT, method="HEAD")
-        try:
-            urllib.request.urlopen(request, timeout=PROBE_SECONDS).close()
-        except urllib.error.HTTPError:
-            answered.set()  # an error page is an answer
-        except (OSError, ValueError):
-            return
-        answered.set()
-
-    # a thread, because looking up a host's name obeys no time-out
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(PROBE_SECONDS)
-    return answered.is_set()
+__all__ = ["cached_repos", "cached_snapshot", "hub_snapshot"]
 
 
 def cached_snapshot(repo: str, *, patterns: Sequence[str]) -> Path | None:
@@ -43,12 +15,10 @@ def cached_snapshot(repo: str, *, patterns: Sequence[str]) -> Path | None:
     A snapshot that another library filled may lack modules.json only because nobody asked for it;
     pooling and normalisation would then be guessed, so it does not count.
     """
-    from huggingface_hub import snapshot_download, try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub import try_to_load_from_cache
 
-    try:
-        folder = Path(snapshot_download(repo, local_files_only=True, **_wanted(patterns)))
-    except (LocalEntryNotFoundError, HFValidationError):
+    folder = cached_files(repo, patterns=patterns)
+    if folder is None:
         return None
     listed = folder.parent.parent / "trees" / f"{folder.name}.json"  # the client checked against it
     known = listed.is_file() or try_to_load_from_cache(repo, "modules.json") is not None
@@ -56,18 +26,16 @@ def cached_snapshot(repo: str, *, patterns: Sequence[str]) -> Path | None:
 
 
 def hub_snapshot(repo: str, *, patterns: Sequence[str]) -> Path | None:
-    """Folder of the model `repo`, fetched from the hub into its cache; None when the hub has no such model."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+    """Folder of the model `repo`, fetched from the hub into its cache; None when the hub has no such model.
 
+    Raises:
+        HubUnreachable: the hub does not answer, or stops in the middle.
+        HubRefused: the model is gated, or a file is not what the hub says it is.
+    """
     try:
-        return Path(snapshot_download(repo, **_wanted(patterns)))
-    except (RepositoryNotFoundError, HFValidationError):
+        return fetch_snapshot(repo, patterns=patterns)
+    except NotOnHub:
         return None
-
-
-def _wanted(patterns: Sequence[str]) -> dict[str, Any]:
-    return {"allow_patterns": list(patterns), "ignore_patterns": ["onnx/*", "openvino/*"]}
 
 
 def cached_repos() -> list[str]:

@@ -113,12 +113,14 @@ def _cached(repo: str) -> Path | None:
 def _download(name: str, repos: list[str]) -> Path:
     from huggingface_hub import constants
 
-    from workbench.encoders.hub import hub_answers, hub_snapshot
+    from workbench.encoders.hub import hub_snapshot
+    from workbench.hubs import HubRefused, HubUnreachable
 
-    if not hub_answers():
-        raise UnknownModel(_not_found(name, f"the hub {constants.ENDPOINT} was not reachable"))
     for repo in repos:
-        folder = hub_snapshot(repo, patterns=_IDENTITY)
+        try:
+            folder = hub_snapshot(repo, patterns=_IDENTITY)
+        except (HubRefused, HubUnreachable) as error:
+            raise UnknownModel(_not_found(name, str(error))) from error
         if folder is not None and _is_model(folder):
             return folder
     raise UnknownModel(_not_found(name, f"no model with config.json on the hub {constants.ENDPOINT}"))
