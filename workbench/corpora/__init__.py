@@ -1,7 +1,10 @@
 """Where texts, images and judgements come from: one door, `load(name)`, and frozen record types."""
 
 from workbench.corpora.base import Source
+from workbench.corpora.canvases import Canvases, draw_canvases
 from workbench.corpora.catalogue import Entry, catalogue
+from workbench.corpora.cldr import cldr_locales
+from workbench.corpora.corrupt import drop_words, planted_duplicates, shuffle_words, typos, wrong_pairs
 from workbench.corpora.door import UnknownCorpus, fingerprint, load
 from workbench.corpora.records import (
     Corpus,
@@ -14,9 +17,12 @@ from workbench.corpora.records import (
     Triplets,
     Words,
 )
+from workbench.corpora.rendered import draw_text
 
 __all__ = [
     "load", "catalogue", "fingerprint",
     "Pairs", "Labels", "Retrieval", "Triplets", "Dictionary", "Words", "Images", "Corpus", "Scores",
     "Source", "Entry", "UnknownCorpus",
+    "draw_canvases", "draw_text", "Canvases", "cldr_locales",
+    "typos", "drop_words", "shuffle_words", "planted_duplicates", "wrong_pairs",
 ]  # fmt: skip

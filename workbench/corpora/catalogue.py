@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.corpora import pydocs, readmes
+from workbench.corpora.builtin import BUILT_IN, BuiltIn
 from workbench.corpora.known import KNOWN
 from workbench.corpora.local import RECORDS, data_root, local_names, read_card
 
@@ -39,10 +39,14 @@ def catalogue() -> list[Entry]:
     """
     root, named = data_root(), local_names()
     return [
-        Entry("pydocs", "built-in", "Corpus", None, pydocs.TASK, ("en",), pydocs.LICENCE, pydocs.ORIGIN, True),
-        Entry("readmes", "built-in", "Corpus", None, readmes.TASK, ("en",), readmes.LICENCE, readmes.ORIGIN, True),
+        *(_built_in(name, made) for name, made in BUILT_IN.items()),
         *(_local(root / name) if root and name in named else _absent(name) for name in sorted({*named, *KNOWN})),
     ]
+
+
+def _built_in(name: str, made: BuiltIn) -> Entry:
+    about = made.module
+    return Entry(name, "built-in", made.record, None, about.TASK, made.languages, about.LICENCE, about.ORIGIN, True)
 
 
 def _local(folder: Path) -> Entry:

@@ -8,7 +8,10 @@ import warnings
 from collections.abc import Container, Iterator
 from pathlib import Path
 
-__all__ = ["MINIMUM", "COLUMNS", "described", "source_files"]
+__all__ = [
+    "MINIMUM", "COLUMNS", "Function", "definitions", "described", "docstring", "parsed", "signature", "source_files",
+    "source_of",
+]  # fmt: skip
 
 MINIMUM = 30  # characters; shorter ones ("Return self.", "See base class.") say too little to embed
 COLUMNS = ("text", "name", "module", "package", "kind", "signature", "code")
@@ -50,23 +53,31 @@ def described(path: Path, module: str) -> Iterator[Row]:
     gives no rows.
     """
     source = path.read_bytes()
+    tree = parsed(source)
+    if tree is None:
+        return
+    lines = source.splitlines(keepends=True)
+    package = module.partition(".")[0]
+    for node, name, kind in definitions(tree, module):
+        text = docstring(node)
+        if text is not None and len(text) >= MINIMUM:
+            code = textwrap.dedent(source_of(node, lines)).rstrip() if isinstance(node, Function) else ""
+            yield text, name, module, package, kind, signature(node), code
+
+
+def parsed(source: str | bytes) -> ast.Module | None:
+    """The syntax tree of a file; None where this Python version cannot parse it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # invalid escapes in the docstrings of others
             warnings.simplefilter("ignore", DeprecationWarning)
-            tree = ast.parse(source)
+            return ast.parse(source)
     except (SyntaxError, ValueError):
-        return
-    lines = source.splitlines(keepends=True)
-    package = module.partition(".")[0]
-    for node, name, kind in _walk(tree, module):
-        text = _docstring(node)
-        if text is not None and len(text) >= MINIMUM:
-            code = _code(node, lines) if isinstance(node, Function) else ""
-            yield text, name, module, package, kind, _signature(node), code
+        return None
 
 
-def _walk(tree: ast.Module, module: str) -> Iterator[tuple[Described, str, str]]:
+def definitions(tree: ast.Module, module: str) -> Iterator[tuple[Described, str, str]]:
+    """The module, its classes, functions and methods, with dotted name and kind; no local functions."""
     yield tree, module, "module"
     stack: list[tuple[ast.AST, str, bool]] = [(tree, module, False)]
     while stack:
@@ -81,14 +92,16 @@ def _walk(tree: ast.Module, module: str) -> Iterator[tuple[Described, str, str]]
                 stack.append((node, prefix, in_class))
 
 
-def _docstring(node: Described) -> str | None:
+def docstring(node: Described) -> str | None:
+    """The docstring as `inspect.cleandoc` gives it; None where there is none."""
     first = node.body[0] if node.body else None
     if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
         return inspect.cleandoc(first.value.value)
     return None
 
 
-def _signature(node: Described) -> str:
+def signature(node: Described) -> str:
+    """The line that defines it, without colon, as `ast.unparse` writes it; '' for a module."""
     if isinstance(node, ast.Module):
         return ""
     if isinstance(node, ast.ClassDef):
@@ -99,8 +112,14 @@ def _signature(node: Described) -> str:
     return f"{kind} {node.name}({ast.unparse(node.args)}){returns}"
 
 
-def _code(node: Function, lines: list[bytes]) -> str:
+def source_of(node: Function, lines: list[bytes]) -> str:
+    """Source of a function, its decorators with it and its docstring left out, as indented in its file.
+
+    `lines` are those of the file in UTF-8, with their ends.
+    """
     first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]) - 1
+    if docstring(node) is None:
+        return b"".join(lines[first : node.end_lineno]).decode("utf-8", "replace")
     doc = node.body[0]
     last, column = doc.end_lineno or doc.lineno, doc.end_col_offset or 0
     before = b"".join(lines[first : doc.lineno - 1]) + lines[doc.lineno - 1][: doc.col_offset]
@@ -110,4 +129,4 @@ def _code(node: Function, lines: list[bytes]) -> str:
         rest = rest.lstrip(b" \t;")
         if rest[:1] in (b"\r", b"\n"):  # the docstring had its lines to itself: they go with it
             before, rest = before[: len(before) - len(indent)], rest.removeprefix(b"\r").removeprefix(b"\n")
-    return textwrap.dedent((before + rest).decode("utf-8", "replace")).rstrip()
+    return (before + rest).decode("utf-8", "replace")

@@ -4,15 +4,13 @@ import difflib
 import os
 from pathlib import Path
 
-from workbench.corpora import pydocs, readmes
 from workbench.corpora.base import Record
+from workbench.corpora.builtin import BUILT_IN
 from workbench.corpora.known import KNOWN
 from workbench.corpora.local import data_root, load_local, local_fingerprint, local_names
 from workbench.corpora.tables import SUFFIXES, load_table, table_fingerprint
 
 __all__ = ["UnknownCorpus", "fingerprint", "load"]
-
-BUILT_IN = ("pydocs", "readmes")
 
 
 class UnknownCorpus(LookupError):
@@ -30,8 +28,9 @@ def load(
 ) -> Record:
     """The rows of a data set as a record: `load("stsb", split="test")` is `Pairs` with 1,379 rows.
 
-    A built-in name ('pydocs', 'readmes'), the folder name of a local set under WORKBENCH_DATA, or the path
-    of a .csv, .tsv, .jsonl or .parquet file, in this order. See `catalogue` for what there is.
+    The path of a .csv, .tsv, .jsonl or .parquet file, a built-in name ('pydocs', 'pysource', 'readmes', 'glyphs',
+    'cldr', 'digits'), or the folder name of a local set under WORKBENCH_DATA, in this order. See `catalogue` for
+    what there is, and the readers of the built-in sets (`workbench.corpora.builtin`) for their columns.
 
     Args:
         name: name of the set, or path of the file.
@@ -39,8 +38,9 @@ def load(
             and None takes the test queries where there are any, else every query.
         text: for a file, the column that becomes the texts; every other column is kept.
         label: for a file, the column that becomes the labels: the record is then `Labels`, else `Corpus`.
-        scope: for 'pydocs', 'stdlib-core', 'stdlib' or 'all' (None).
-        subset: rows of one value of the column `subset`, or of `lang` where a set has no such column.
+        scope: for 'pydocs' and 'pysource', 'stdlib-core', 'stdlib' or 'all' (None).
+        subset: rows of one value of the column `subset`, or of `lang` where a set has no such column; for
+            'pysource' what a row is ("functions"), for 'glyphs' a face ("serif"), for 'cldr' two locales ("en-de").
 
     Raises:
         UnknownCorpus: no such name (a LookupError); the message names the nearest.
@@ -52,9 +52,9 @@ def load(
         _refuse(name, "a file", options, ("scope",))
         return load_table(Path(name), text=text, label=label, split=split, subset=subset)
     if name in BUILT_IN:
-        taken = ("scope",) if name == "pydocs" else ()
-        _refuse(name, "a built-in set", options, tuple(o for o in options if o not in taken))
-        return pydocs.load_pydocs(scope) if name == "pydocs" else readmes.load_readmes()
+        built_in = BUILT_IN[name]
+        _refuse(name, "a built-in set", options, tuple(o for o in options if o not in built_in.options))
+        return built_in.load(**{option: options[option] for option in built_in.options})
     folder = _folder(name)
     _refuse(name, "a local set", options, ("text", "label", "scope"))
     return load_local(folder, split=split, subset=subset)
@@ -70,13 +70,16 @@ def fingerprint(name: str | os.PathLike[str], *, scope: str | None = None) -> st
         UnknownCorpus: no such name.
         ValueError: an unknown scope, a scope for what has none, or no such file.
     """
-    if name == "pydocs":
-        return pydocs.pydocs_fingerprint(scope)
+    built_in = BUILT_IN.get(name) if isinstance(name, str) else None
+    if built_in and "scope" in built_in.options:
+        return built_in.fingerprint(scope)
     if scope is not None:
         raise ValueError(f"{os.fspath(name)!r} takes no scope, got {scope!r}")
+    if built_in:
+        return built_in.fingerprint()
     if isinstance(name, os.PathLike) or Path(name).suffix.lower() in SUFFIXES:
         return table_fingerprint(Path(name))
-    return readmes.readmes_fingerprint() if name == "readmes" else local_fingerprint(_folder(name))
+    return local_fingerprint(_folder(name))
 
 
 def _refuse(name: str | os.PathLike[str], kind: str, options: dict[str, str | None], wrong: tuple[str, ...]) -> None:

@@ -14,7 +14,9 @@ from workbench.corpora.docstrings import COLUMNS, described, source_files
 from workbench.corpora.records import Corpus
 from workbench.home import cache_dir
 
-__all__ = ["LICENCE", "ORIGIN", "SCOPES", "TASK", "load_pydocs", "pydocs_fingerprint"]
+__all__ = [
+    "LICENCE", "ORIGIN", "SCOPES", "TASK", "load_pydocs", "pydocs_fingerprint", "scope_files", "scope_versions",
+]  # fmt: skip
 
 TASK = "docstring <-> function, class or module: topics, hierarchy, documents of all lengths"
 LICENCE = "PSF-2.0 (standard library), BSD-3-Clause (numpy, scipy, scikit-learn, torch), Apache-2.0 (transformers)"
@@ -75,12 +77,30 @@ def pydocs_fingerprint(scope: str | None = None) -> str:
     scope = scope or "all"
     if scope not in SCOPES:
         raise ValueError(f"the scope of pydocs is one of {list(SCOPES)}, got {scope!r}")
-    parts = [f"reader {_READER}", scope, platform.python_implementation(), platform.python_version()]
+    return hashlib.sha256("\n".join([f"reader {_READER}", *scope_versions(scope)]).encode()).hexdigest()
+
+
+def scope_versions(scope: str) -> list[str]:
+    """One of SCOPES, the modules that it names, and the versions of what is read.
+
+    Raises:
+        ModuleNotFoundError: a package of the scope is not installed.
+    """
+    parts = [scope, platform.python_implementation(), platform.python_version()]
     if scope == "stdlib-core":
         parts += _CORE
     if scope == "all":
         parts += [f"{name} {importlib.metadata.version(name)}" for name in _PACKAGES.values()]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return parts
+
+
+def scope_files(scope: str) -> Iterator[tuple[Path, str]]:
+    """Python files of one of SCOPES with their dotted module names, tests left out, in a fixed order.
+
+    Raises:
+        ModuleNotFoundError: a package of the scope is not installed.
+    """
+    return _files(scope)
 
 
 def _parsed(scope: str) -> dict[str, tuple[str, ...]]:
