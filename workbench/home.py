@@ -1,5 +1,6 @@
 """Where the project lives on this machine, and the one way to write a file whole or not at all."""
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["cache_dir", "project_root", "replacing"]
+__all__ = ["cache_dir", "data_dir", "project_root", "replacing"]
 
 
 def project_root() -> Path:
@@ -34,9 +35,24 @@ def project_root() -> Path:
     )
 
 
+def data_dir() -> Path:
+    """Where runs and caches are written: data/ of the project, or the user's own folder where that is read-only.
+
+    On a course server the project often belongs to somebody else; each user then writes to
+    $XDG_DATA_HOME/workbench/<hash of the project's path> (by default under ~/.local/share). Committed results
+    are read from the project itself.
+    """
+    root = project_root()
+    data = root / "data"
+    if os.access(data if data.is_dir() else root, os.W_OK):
+        return data
+    own = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return own / "workbench" / hashlib.sha256(str(root).encode()).hexdigest()[:12]
+
+
 def cache_dir(name: str) -> Path:
-    """Folder data/cache/`name` of the project, created when missing; safe to delete at any time."""
-    folder = project_root() / "data" / "cache" / name
+    """Folder cache/`name` of `data_dir`, created when missing; safe to delete at any time."""
+    folder = data_dir() / "cache" / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

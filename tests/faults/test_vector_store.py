@@ -1,16 +1,26 @@
-"""The vector store under kill -9 and under two writers at once: whole rows or none."""
+"""The vector store under kill -9, many processes, a full disk and a read-only folder: whole rows or none."""
 
+import json
 import os
 import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.benchmarks.soak_store import soak
+from tests.conftest import ROOT
+from tests.faults.tiny_bert import WIDTH as TINY
+from tests.faults.tiny_bert import make_tiny_bert
+from workbench.encoders import load_encoder
 from workbench.encoders.store import VectorStore
+from workbench.encoders.store_files import file_size, read_rows
+from workbench.encoders.store_upkeep import evict
 
 SPACE = "5" * 64
 WIDTH = 2048  # wide rows, so that most of a writer's time is the writing
@@ -80,6 +90,192 @@ def test_two_writers_at_once_lose_nothing(tmp_path):
         found = reader.get(texts_of(group))
         assert len(found) == 500
         np.testing.assert_array_equal(found[texts_of(group)[3]], row(texts_of(group)[3]))
+
+
+MIXED = """
+import sys
+from pathlib import Path
+import numpy as np
+from workbench.encoders import store_upkeep
+from workbench.encoders.store import VectorStore
+
+store_upkeep.MOST_SMALL = 8
+store = VectorStore("5" * 64, width=64, folder=Path(sys.argv[1]))
+me, found = int(sys.argv[2]), 0
+def row(group, i): return np.full(64, 1000 * group + i, dtype="f4")
+for turn in range(60):
+    group = (turn * 7 + me) % 40  # every process writes some groups that the others write too
+    store.put([f"text {group} {i}" for i in range(20)], np.stack([row(group, i) for i in range(20)]))
+    asked = (group + 11) % 40
+    for text, vector in store.get([f"text {asked} {i}" for i in range(20)]).items():
+        assert (vector == row(asked, int(text.split()[2]))).all(), text
+        found += 1
+print(found)
+"""
+
+
+def test_four_processes_write_and_read_one_space_while_another_evicts(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", MIXED, str(tmp_path), str(me)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for me in range(4)
+    ]
+    freed = 0
+    while any(process.poll() is None for process in processes):
+        freed += evict(tmp_path, limit=10 * file_size(20, 64))
+        time.sleep(0.01)
+    for process in processes:
+        said, wrong = process.communicate(timeout=60)
+        assert (process.returncode, wrong) == (0, "")
+        assert int(said) > 0
+    assert freed > 0
+    assert not list(tmp_path.glob("*/*.bad"))
+    assert not list(tmp_path.glob("*/.part-*"))
+    for path in tmp_path.glob("*/*.rows"):
+        keys, rows = read_rows(path)
+        assert len(keys) == len(rows) > 0
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of its own of 256 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"a small disk takes the right to mount: {mounted.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """A tiny model, and an empty project for its vectors."""
+    root = tmp_path / "home"
+    (root / "notebooks").mkdir(parents=True)
+    (root / "pyproject.toml").touch()
+    monkeypatch.setenv("WORKBENCH_HOME", str(root))
+    return load_encoder(make_tiny_bert(tmp_path / "model"), device="cpu")
+
+
+def test_a_full_disk_is_warned_of_once_and_what_was_stored_is_whole(small_disk, tiny, monkeypatch, recwarn):
+    monkeypatch.setattr("workbench.encoders.encoding.FLUSH_ROWS", 200)
+    (cache := small_disk.parent / "home" / "data" / "cache").mkdir(parents=True)
+    (cache / "vectors").symlink_to(small_disk)
+    texts = [f"text number {i}" for i in range(4000)]  # 640 kB of rows and keys
+    rows = tiny.encode(texts, progress=False)
+    assert [str(w.message).partition(": ")[0] for w in recwarn.list] == ["vectors are not kept"]
+    np.testing.assert_allclose(rows, tiny.encode(texts, store=False, progress=False), atol=1e-6)
+    assert not list(small_disk.glob("*/.part-*"))
+    stored = sum(len(read_rows(path)[0]) for path in small_disk.glob("*/*.rows"))
+    assert 1000 < stored < 2000  # 256 kB hold 1600 rows of 128 bytes with keys of 32
+    tiny.stores.clear()
+    (store,) = (VectorStore(s, width=TINY, folder=small_disk) for s in [space_of(small_disk)])
+    found = store.get(texts)
+    assert len(found) == stored
+    np.testing.assert_allclose(np.stack(list(found.values())), rows[[texts.index(t) for t in found]], atol=1e-6)
+
+
+def space_of(folder):
+    (path,) = folder.glob("*/space.json")
+    return json.loads(path.read_text())["space"]
+
+
+def test_a_full_disk_refuses_an_output_file_before_the_first_text(small_disk, tiny, monkeypatch):
+    seen = []
+    whole = tiny.pooled
+    monkeypatch.setattr(tiny, "pooled", lambda ids: seen.extend(ids) or whole(ids))
+    with pytest.raises(OSError, match="No space left"):
+        tiny.encode([f"text number {i}" for i in range(4000)], out=small_disk / "rows.npy", progress=False)
+    assert seen == []
+    assert list(small_disk.iterdir()) == []
+
+
+NOBODY = """
+import os, sys, warnings
+from pathlib import Path
+import numpy as np
+from workbench.encoders.store import VectorStore
+
+# only now: the interpreter's own files may be closed to others
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+warnings.simplefilter("always")
+
+store = VectorStore("5" * 64, width=8, folder=Path(sys.argv[1]))
+print(sorted(store.get([f"text {i}" for i in range(3)])))
+for i in range(3, 6):
+    store.put([f"text {i}"], np.ones((1, 8), dtype="f4"))
+print(sorted(store.get([f"text {i}" for i in range(6)])))
+"""
+
+
+def as_nobody(folder):
+    """What another user of the machine, who owns nothing here, gets from the store and is warned of."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", NOBODY, str(folder)], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines(), [line for line in done.stderr.splitlines() if "UserWarning" in line]
+
+
+@pytest.fixture
+def lent():
+    """A store of three texts that every user may look into."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to others
+        folder = Path(name)
+        folder.chmod(0o755)
+        if subprocess.run(["test", "-x", folder], user=65534, check=False).returncode:
+            pytest.skip(f"another user cannot reach {folder}")
+        store = VectorStore("5" * 64, width=8, folder=folder)
+        store.put([f"text {i}" for i in range(3)], np.ones((3, 8), dtype="f4"))
+        yield store
+
+
+def test_a_read_only_store_is_read_and_its_writing_is_warned_of_once(lent):
+    said, warned = as_nobody(lent.folder.parent)
+    assert said == ["['text 0', 'text 1', 'text 2']"] * 2
+    assert len(warned) == 1
+    assert "vectors are not kept" in warned[0]
+
+
+def test_a_damaged_file_that_cannot_be_put_aside_is_left_out_and_warned_of_once(lent):
+    (path,) = lent.folder.glob("*.rows")
+    spoilt = bytearray(path.read_bytes())
+    spoilt[-1] ^= 1
+    path.write_bytes(spoilt)
+    said, warned = as_nobody(lent.folder.parent)
+    assert said == ["[]"] * 2
+    assert ["not what was written: its rows" in line for line in warned] == [True, False]
+    assert "vectors are not kept" in warned[1]
+    assert path.exists()
+
+
+def test_a_file_or_a_folder_closed_to_a_user_is_left_out(lent):
+    (path,) = lent.folder.glob("*.rows")
+    path.chmod(0o600)
+    said, warned = as_nobody(lent.folder.parent)
+    assert said == ["[]"] * 2
+    assert ["cannot be read" in line for line in warned] == [True, False]
+    lent.folder.chmod(0o700)
+    said, warned = as_nobody(lent.folder.parent)
+    assert said == ["[]"] * 2
+    assert len(warned) == 1
+
+
+def test_ten_writers_killed_at_random_leave_a_whole_store(tmp_path):
+    line = soak(10, seed=int(time.time()), folder=tmp_path)
+    assert line.startswith("10 kills")
 
 
 def test_kill_9_of_an_encoding_run_keeps_its_work_for_the_next(tmp_path):

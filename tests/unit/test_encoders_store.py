@@ -2,15 +2,18 @@
 
 import copy
 import hashlib
+import json
 import os
 import time
+import unicodedata
 import warnings
 
 import numpy as np
 import pytest
 import torch
 
-from workbench.encoders import VectorStore, attention_temperature
+from tests.faults.tiny_bert import make_tiny_bert
+from workbench.encoders import VectorStore, attention_temperature, load_encoder
 from workbench.encoders.store import space_key
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -258,6 +261,101 @@ def test_reading_1000_rows_back_takes_well_under_half_a_second(tmp_path):
     found = VectorStore("s" * 64, width=384, folder=tmp_path).get(texts)
     assert time.thread_time() - started < 0.25
     assert len(found) == 1000
+
+
+def test_texts_that_only_unicode_normalisation_makes_equal_have_rows_of_their_own(tmp_path):
+    texts = ["caf\u00e9", "cafe\u0301", "\ufb01", "fi", "\u212b", "\u00c5", "a", "a\u200b", "a ", "A"]
+    assert len({unicodedata.normalize("NFKC", t) for t in texts}) == 7  # a mistyped list would test nothing
+    rows = np.arange(80, dtype="f4").reshape(10, 8)
+    VectorStore("s" * 64, width=8, folder=tmp_path).put(texts, rows)
+    found = VectorStore("s" * 64, width=8, folder=tmp_path).get(texts[::-1])
+    np.testing.assert_array_equal(np.stack([found[t] for t in texts]), rows)
+
+
+def change_json(path, change):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    change(content)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def change_a_weight(folder):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    weights["embeddings.word_embeddings.weight"][5, 3] += 1
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+FILE_CHANGES = {
+    "a word's number": lambda f: change_json(
+        f / "tokenizer.json", lambda c: c["model"]["vocab"].update({"text": 15, "number": 14})
+    ),
+    "no normaliser": lambda f: change_json(f / "tokenizer.json", lambda c: c.update(normalizer=None)),
+    "the tokenizer's configuration": lambda f: change_json(
+        f / "tokenizer_config.json", lambda c: c.update(model_max_length=9)
+    ),
+    "one weight": change_a_weight,
+    "the model's configuration": lambda f: change_json(f / "config.json", lambda c: c.update(layer_norm_eps=0.1)),
+}
+
+
+@pytest.mark.parametrize("change", FILE_CHANGES.values(), ids=FILE_CHANGES.keys())
+def test_another_file_of_the_model_has_its_own_vectors(tmp_path, home, change):
+    folder = make_tiny_bert(tmp_path / "model")
+    first = load_encoder(folder, device="cpu")
+    before = first.encode(TEXTS)
+    change(folder)
+    second = load_encoder(folder, device="cpu")
+    assert second.fingerprint != first.fingerprint
+    np.testing.assert_allclose(second.encode(TEXTS), second.encode(TEXTS, store=False), atol=1e-6)
+    assert len(list((home / "data" / "cache" / "vectors").glob("*/*.rows"))) == 2
+    np.testing.assert_array_equal(first.encode(TEXTS), before)
+
+
+def test_rows_are_copies_that_hold_no_file_in_memory(tmp_path):
+    store = VectorStore("s" * 64, width=8, folder=tmp_path)
+    store.put(TEXTS, rows_for(TEXTS))
+    (row,) = store.get(TEXTS[:1]).values()
+    assert row.base is None or row.base.nbytes == row.nbytes
+
+
+@pytest.mark.parametrize("to_file", [False, True])
+@pytest.mark.parametrize("store", [False, True])
+def test_the_model_sees_each_distinct_text_once(enc, calls, tmp_path, store, to_file):
+    texts = [f"text number {i % 7}" for i in range(40)] + ["", "text number 3 ", ""]
+    rows = enc.encode(texts, store=store, out=tmp_path / "rows.npy" if to_file else None)
+    assert sum(calls) == len(set(texts)) == 9
+    alone = {text: enc.encode([text], store=False)[0] for text in set(texts)}
+    np.testing.assert_allclose(rows, np.stack([alone[t] for t in texts]), atol=1e-6)
+
+
+def test_the_store_says_which_model_a_space_is_of(enc, home):
+    enc.with_settings(max_length=16).encode(TEXTS)
+    (path,) = (home / "data" / "cache" / "vectors").glob("*/space.json")
+    note = json.loads(path.read_text())
+    assert (note["name"], note["max_length"], note["pooling"]) == ("all-MiniLM-L6-v2", 16, "mean")
+    assert (note["width"], note["model"], note["temperature"]) == (384, enc.fingerprint, 1.0)
+
+
+def test_a_limit_that_is_no_size_is_refused_before_a_text_is_encoded(enc, calls, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_CACHE_GB", "0")
+    with pytest.raises(ValueError, match="WORKBENCH_CACHE_GB must be a finite number of gigabytes above 0, got '0'"):
+        enc.encode(TEXTS)
+    assert calls == []
+    assert len(enc.encode(TEXTS, store=False)) == 20
+
+
+def test_a_full_disk_is_warned_of_once_a_store_not_once_a_flush(enc, monkeypatch, recwarn):
+    monkeypatch.setattr("workbench.encoders.encoding.FLUSH_ROWS", 2)
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    enc.encode(TEXTS, batch_tokens=20)
+    assert [str(w.message) for w in recwarn.list if "not kept" in str(w.message)] == [
+        "vectors are not kept: [Errno 28] No space left on device"
+    ]
 
 
 def test_the_key_of_a_space_is_of_its_contents_not_of_their_order():

@@ -13,14 +13,26 @@ from torch import Tensor
 from workbench.encoders.layers import evaluating
 from workbench.encoders.output import Out, open_rows, written_rows
 from workbench.encoders.store import VectorStore, space_key
+from workbench.encoders.store_upkeep import store_limit
 from workbench.encoders.tokens import token_batches, tokenize
 from workbench.encoders.weights import has_hooks
 from workbench.tensors import unit
 
 if TYPE_CHECKING:
     from workbench.encoders.encoder import Encoder
+    from workbench.encoders.images import ImageEncoder
 
-__all__ = ["batches_of", "encode_texts", "open_store", "progressing", "token_budget"]
+__all__ = [
+    "Pending",
+    "batches_of",
+    "encode_texts",
+    "fill_rows",
+    "finished",
+    "open_store",
+    "progressing",
+    "space_of",
+    "token_budget",
+]
 
 CPU_TOKENS = 512  # the fastest of 256 to 8192 on two AVX-512 cores, in float32 and bfloat16
 GPU_TOKENS = 32768
@@ -42,23 +54,43 @@ def encode_texts(
 ) -> np.ndarray:
     """Rows for `texts` in their order; see `Encoder.encode`."""
     budget = token_budget(encoder, batch_tokens)
+    with (
+        open_rows(out, (len(texts), encoder.width)) as rows,
+        progressing(encoder, list(dict.fromkeys(texts)), budget=budget, shown=progress) as advance,
+    ):
+        fill_rows(encoder, texts, rows, budget=budget, normalize=normalize, store=store, advance=advance)
+    return written_rows(out, rows)
+
+
+def fill_rows(
+    encoder: "Encoder",
+    texts: Sequence[str],
+    rows: np.ndarray,
+    *,
+    budget: int,
+    normalize: bool,
+    store: bool,
+    advance: Callable[[int], object],
+    first: int = 0,
+) -> None:
+    """Write the vectors of `texts` into `rows`, each distinct text encoded once.
+
+    `advance` is told how many distinct texts are done. `first` is the index that errors give the first text,
+    where `texts` are a part of a larger whole.
+    """
     places: dict[str, list[int]] = {}
     for i, text in enumerate(texts):
         places.setdefault(text, []).append(i)
     unique = list(places)
     vectors = open_store(encoder, normalize=normalize) if store and unique else None
-    with (
-        open_rows(out, (len(texts), encoder.width)) as rows,
-        evaluating(encoder.model),
-        progressing(encoder, unique, budget=budget, shown=progress) as advance,
-    ):
+    with evaluating(encoder.model):
         for start in range(0, len(unique), WINDOW):
             window = unique[start : start + WINDOW]
-            for batch, fresh in _window(encoder, window, places, vectors, budget, normalize):
+            at = {text: first + places[text][0] for text in window}
+            for batch, fresh in _window(encoder, at, vectors, budget, normalize):
                 for text, vector in zip(batch, fresh, strict=True):
                     rows[places[text]] = vector
                 advance(len(batch))
-    return written_rows(out, rows)
 
 
 def token_budget(encoder: "Encoder", batch_tokens: int | None) -> int:
@@ -109,24 +141,36 @@ def progressing(
         yield bar.update
 
 
-def open_store(encoder: "Encoder", *, normalize: bool) -> VectorStore | None:
-    """The store of this encoder's vectors; None while hooks change what its weights alone would give."""
-    if has_hooks(encoder.whole_model):
+def space_of(encoder: "Encoder | ImageEncoder", *, normalize: bool) -> dict[str, object] | None:
+    """All but the text that decides a vector of this encoder; None while hooks change what its weights alone give."""
+    if has_hooks(encoder.parts):
         return None
-    what = {
+    return {
         "model": encoder.fingerprint,
         **asdict(encoder.settings),
         "normalize": normalize,
         "temperature": encoder.attention_temperature,
     }
+
+
+def open_store(encoder: "Encoder | ImageEncoder", *, normalize: bool) -> VectorStore | None:
+    """The store of this encoder's vectors; None while hooks change what its weights alone would give.
+
+    Raises:
+        ValueError: the environment variable WORKBENCH_CACHE_GB is no size.
+    """
+    store_limit()
+    what = space_of(encoder, normalize=normalize)
+    if what is None:
+        return None
     key = space_key(what)
     if key not in encoder.stores:
-        encoder.stores[key] = VectorStore(key, width=encoder.width)
+        encoder.stores[key] = VectorStore(key, width=encoder.width, note={"name": encoder.name, **what})
     return encoder.stores[key]
 
 
 @dataclass
-class _Pending:
+class Pending:
     """Rows not yet in the store."""
 
     store: VectorStore | None
@@ -135,6 +179,7 @@ class _Pending:
     since: float = field(default_factory=time.monotonic)
 
     def add(self, texts: list[str], rows: np.ndarray) -> None:
+        """Keep the rows, and hand them to the store once they are many or old."""
         if self.store is None:
             return
         self.texts += texts
@@ -143,6 +188,7 @@ class _Pending:
             self.flush()
 
     def flush(self) -> None:
+        """Hand all rows to the store."""
         if self.store is not None and self.texts:
             self.store.put(self.texts, np.concatenate(self.rows))
         self.texts, self.rows, self.since = [], [], time.monotonic()
@@ -150,37 +196,46 @@ class _Pending:
 
 def _window(
     encoder: "Encoder",
-    window: list[str],
-    places: dict[str, list[int]],
+    window: dict[str, int],
     vectors: VectorStore | None,
     budget: int,
     normalize: bool,
 ) -> Iterator[tuple[list[str], np.ndarray | list[np.ndarray]]]:
-    """Rows of the window's texts, batch by batch: those the store knows, then the others, which it learns."""
-    known = vectors.get(window) if vectors is not None else {}
+    """Rows of the window's texts, batch by batch: those the store knows, then the others, which it learns.
+
+    `window` holds the index that errors name for each text.
+    """
+    known = vectors.get(list(window)) if vectors is not None else {}
     if known:
         yield list(known), list(known.values())
     missing = [text for text in window if text not in known]
-    at = [places[text][0] for text in missing]
-    pending = _Pending(vectors)
+    at = [window[text] for text in missing]
+    pending = Pending(vectors)
     try:
         for batch, ids in batches_of(encoder, missing, budget=budget, places=at):
             with torch.inference_mode():
                 pooled = encoder.pooled(ids)
             # outside the mode, which a suspended generator would leave on
-            rows = _finished(encoder, pooled, [at[i] for i in batch], normalize)
+            rows = finished(encoder, pooled, [at[i] for i in batch], normalize)
             pending.add([missing[i] for i in batch], rows)
             yield [missing[i] for i in batch], rows
     finally:
         pending.flush()
 
 
-def _finished(encoder: "Encoder", pooled: Tensor, places: list[int], normalize: bool) -> np.ndarray:
+def finished(
+    encoder: "Encoder | ImageEncoder", pooled: Tensor, places: Sequence[int], normalize: bool, *, item: str = "text"
+) -> np.ndarray:
+    """One batch of vectors as `encode` returns them.
+
+    Raises:
+        ValueError: a vector that is zero or not finite; names the item by its place.
+    """
     rows = pooled[:, : encoder.width]
     bad = ~torch.isfinite(rows).all(dim=1)
     if normalize:
         bad |= ~rows.any(dim=1)
     if bool(bad.any()):
         place = places[int(bad.nonzero()[0])]
-        raise ValueError(f"text {place} has a vector that is zero or not finite in {encoder.settings.dtype}")
+        raise ValueError(f"{item} {place} has a vector that is zero or not finite in {encoder.settings.dtype}")
     return (unit(rows) if normalize else rows).cpu().numpy()

@@ -19,6 +19,7 @@ def open_rows(out: Out, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
     Raises:
         ValueError: `out` is an array of another shape, or a path that does not end in .npy.
         TypeError: `out` is an array of another type than float32.
+        OSError: the disk has no room for the file.
     """
     if out is None:
         yield np.empty(shape, dtype=np.float32)
@@ -38,11 +39,19 @@ def open_rows(out: Out, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             rows = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=shape)
+            _reserve(part)
             yield rows
             rows.flush()
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def _reserve(path: Path) -> None:
+    """Take the file's blocks now: on a full disk, writing to a map of a file with holes would end the process."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def written_rows(out: Out, rows: np.ndarray) -> np.ndarray:
