@@ -1,4 +1,4 @@
-"""Text in, vectors out: encoders, their token and layer states, attention interventions, the vector store.
+"""Text or images in, vectors out: encoders, their token and layer states, attention interventions, the vector store.
 
 Names are resolved on first use, so that `workbench.encoders.sources` answers without loading torch.
 """
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from workbench.encoders.attention import attention_temperature
+    from workbench.encoders.dual import DualEncoder
     from workbench.encoders.encoder import Encoder
+    from workbench.encoders.images import ImageEncoder
     from workbench.encoders.loading import load_encoder
     from workbench.encoders.settings import Settings
     from workbench.encoders.sources import UnknownModel, find_model, model_fingerprint
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
     from workbench.encoders.store import VectorStore
 
 __all__ = [
+    "DualEncoder",
     "Encoder",
+    "ImageEncoder",
     "Settings",
     "TokenStates",
     "UnknownModel",
@@ -28,7 +32,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "DualEncoder": "dual",
     "Encoder": "encoder",
+    "ImageEncoder": "images",
     "Settings": "settings",
     "TokenStates": "states",
     "UnknownModel": "sources",

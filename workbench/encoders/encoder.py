@@ -1,6 +1,5 @@
 """The encoder: texts in, one float32 vector per text out."""
 
-import copy
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,14 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from workbench.encoders import attention, layers, states, weights
+from workbench.encoders import attention, layers, states
 from workbench.encoders.encoding import encode_texts
 from workbench.encoders.output import Out
-from workbench.encoders.pooling import pool
-from workbench.encoders.settings import DTYPES, FolderDefaults, Limits, Settings, resolve
-from workbench.encoders.sources import model_fingerprint
+from workbench.encoders.pooling import head_width, own_pooled, pool, through
+from workbench.encoders.precision import dtype_of, moved, warn_of_slow
+from workbench.encoders.settings import FolderDefaults, Limits, Settings, resolve
 from workbench.encoders.store import VectorStore
 from workbench.encoders.tokens import check_texts, pad, tokenize
+from workbench.encoders.weights import Identity
 
 __all__ = ["Encoder"]
 
@@ -31,6 +31,7 @@ class Encoder:
         defaults: what the model's folder says; mean pooling, not normalised, where None.
         options: `load_encoder`'s options other than the name.
         folder: where the weights were read from, if they were: its fingerprint then needs no hashing here.
+        head: a module that maps pooled vectors (n, d) into the space of `encode`, such as a projection.
     """
 
     def __init__(
@@ -42,20 +43,19 @@ class Encoder:
         defaults: FolderDefaults | None = None,
         options: dict[str, Any] | None = None,
         folder: Path | None = None,
+        head: nn.Module | None = None,
     ) -> None:
         self.name, self.tokenizer = name, tokenizer
-        self.whole_model = model
-        self._defaults = defaults or FolderDefaults(Path(), dtype=_dtype(model))
-        self._options = {**(options or {}), "dtype": _dtype(model)}
-        self._folder = folder
+        self.whole_model, self.head = model, head
+        self._defaults = defaults or FolderDefaults(Path(), dtype=dtype_of(model))
+        self._options = {**(options or {}), "dtype": dtype_of(model)}
         self.stores: dict[str, VectorStore] = {}
-        limits = Limits(_positions(model), layers.stack_depth(model), _hidden_size(model))
+        self._out_width = head_width(head, _hidden_size(model))
+        limits = Limits(_positions(model), layers.stack_depth(model), self._out_width)
         self.settings: Settings = resolve(self._defaults, limits, self._options, device=str(self.device))
         kept = self.settings.layers
         self.model: nn.Module = model if kept in (None, limits.layers) else layers.keep_layers(model, kept)
-        self._marks: tuple[bytes, str] | None = None
-        if folder is not None:
-            self._marks = (weights.weights_state(model), "")
+        self._identity = Identity(self.parts, tokenizer, folder=folder)
 
     def __repr__(self) -> str:
         return (
@@ -73,9 +73,14 @@ class Encoder:
         return layers.stack_depth(self.model)
 
     @property
+    def parts(self) -> nn.Module:
+        """Everything whose weights decide a vector: the model, and the head where there is one."""
+        return self.whole_model if self.head is None else nn.ModuleList([self.whole_model, self.head])
+
+    @property
     def width(self) -> int:
         """Number of dimensions of the vectors that `encode` returns."""
-        return self.settings.dimensions or self.whole_width
+        return self.settings.dimensions or self._out_width
 
     @property
     def whole_width(self) -> int:
@@ -90,13 +95,7 @@ class Encoder:
     @property
     def fingerprint(self) -> str:
         """SHA-256, in hex, of the files the model was read from, or of its weights where they changed since."""
-        state = weights.weights_state(self.whole_model)
-        if self._marks is None or self._marks[0] != state:
-            self._folder = None
-            self._marks = (state, weights.hash_weights(self.whole_model, self.tokenizer))
-        elif not self._marks[1] and self._folder is not None:
-            self._marks = (state, model_fingerprint(self._folder))
-        return self._marks[1]
+        return self._identity.fingerprint
 
     def with_settings(self, **changes: Any) -> "Encoder":  # noqa: ANN401 - load_encoder's options
         """The same encoder with some of `load_encoder`'s options changed; None goes back to the folder's default.
@@ -107,11 +106,15 @@ class Encoder:
             TypeError: an option that does not exist, or of the wrong type.
             ValueError: a value outside the model's limits.
         """
-        model = _moved(self.whole_model, changes.pop("device", None), changes.pop("dtype", None))
+        device, dtype = changes.pop("device", None), changes.pop("dtype", None)
+        model = moved(self.whole_model, device=device, dtype=dtype)
+        head = None if self.head is None else moved(self.head, device=device, dtype=dtype)
         options = {**self._options, **changes}
-        new = Encoder(model, self.tokenizer, name=self.name, defaults=self._defaults, options=options)
+        new = Encoder(model, self.tokenizer, name=self.name, defaults=self._defaults, options=options, head=head)
         if model is self.whole_model:
-            new._folder, new._marks = self._folder, self._marks
+            new._identity = self._identity
+        elif dtype is not None:
+            warn_of_slow(model)
         return new
 
     def encode(
@@ -158,7 +161,7 @@ class Encoder:
 
         Raises:
             TypeError: as `encode`.
-            ValueError: a layer that the model does not have.
+            ValueError: a layer that the model does not have, or pooling "own", which is of its output alone.
         """
         return states.hidden_states(self, check_texts(texts), layers=layers, out=out)
 
@@ -213,22 +216,11 @@ class Encoder:
         return pad(ids, pad_id=self.tokenizer.pad_token_id or 0, device=self.device)
 
     def pooled(self, ids: Sequence[Sequence[int]]) -> Tensor:
-        """Pooled output of the model for one batch of token ids, float32 (n, d); not normalised, not truncated."""
+        """Vectors of one batch of token ids, float32 (n, d); neither normalised nor cut to `dimensions`."""
         tokens, mask = self.pad(ids)
-        return pool(self.model(input_ids=tokens, attention_mask=mask)[0], mask, how=self.settings.pooling)
-
-
-def _dtype(model: nn.Module) -> str:
-    return str(next(model.parameters()).dtype).removeprefix("torch.")
-
-
-def _moved(model: nn.Module, device: str | None, dtype: str | None) -> nn.Module:
-    if device in (None, str(next(model.parameters()).device)) and dtype in (None, _dtype(model)):
-        return model
-    if dtype is not None and dtype not in DTYPES:
-        raise ValueError(f"dtype must be one of {DTYPES}, got {dtype!r}")
-    copied = copy.deepcopy(model)
-    return copied.to(device=device, dtype=getattr(torch, dtype) if dtype else None)
+        output = self.model(input_ids=tokens, attention_mask=mask)
+        how = self.settings.pooling
+        return through(self.head, own_pooled(output) if how == "own" else pool(output[0], mask, how=how))
 
 
 def _hidden_size(model: nn.Module) -> int:

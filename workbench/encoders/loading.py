@@ -1,15 +1,22 @@
-"""Load an encoder from a model's folder."""
+"""Load an encoder from a model's folder: of texts, of images, or of both."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
+from workbench.encoders.dual import DualEncoder, dual_of
 from workbench.encoders.encoder import Encoder
-from workbench.encoders.settings import DTYPES, FolderDefaults, read_defaults
+from workbench.encoders.images import ImageEncoder
+from workbench.encoders.precision import checked_dtype, warn_of_slow
+from workbench.encoders.reading import (
+    kind_of,
+    place_of,
+    read_model,
+    read_processor,
+    read_tokenizer,
+    refuse_foreign,
+)
+from workbench.encoders.settings import read_defaults
 from workbench.encoders.sources import find_model
 
 __all__ = ["load_encoder"]
@@ -25,12 +32,16 @@ def load_encoder(
     layers: int | None = None,
     device: str | None = None,
     dtype: str | None = None,
-) -> Encoder:
+) -> Encoder | ImageEncoder | DualEncoder:
     """The encoder `name`, used as its own folder says wherever an option is None.
+
+    A text model gives an `Encoder`, a vision model (ViT, DINOv2, ConvNeXt, ...) an `ImageEncoder`, a model of both
+    (CLIP, SigLIP, vision-text-dual-encoder) a `DualEncoder`, whose two sides share one space.
 
     Args:
         name: a folder, or a name that `find_model` knows.
-        pooling: "mean", "cls", "last" or "max"; mean where the folder says nothing.
+        pooling: "mean", "cls", "last", "max" or "own" (what the model pools itself); mean where the folder says
+            nothing. Of images "own", "cls" or "mean".
         max_length: tokens kept of a text, special ones included; up to the model's positions.
         prompt: text put before every text, or the name of one of the model's prompts; "" for none.
         dimensions: leading dimensions kept, before normalisation (Matryoshka); None keeps all.
@@ -40,12 +51,12 @@ def load_encoder(
 
     Raises:
         UnknownModel: no such model here nor on the hub.
-        ValueError: no safetensors, or an option outside the model's limits; names the value and the rule.
+        ValueError: no safetensors or not all weights, or an option outside the model's limits or of another kind of
+            encoder; names the value and the rule.
         TypeError: an option of the wrong type.
     """
     folder = find_model(name)
-    defaults = read_defaults(folder)
-    options = {
+    options: dict[str, Any] = {
         "pooling": pooling,
         "max_length": max_length,
         "prompt": prompt,
@@ -54,47 +65,22 @@ def load_encoder(
         "device": device,
         "dtype": dtype,
     }
-    model, tokenizer = _read_model(defaults, dtype=dtype, device=device)
-    return Encoder(model, tokenizer, name=os.fspath(name), defaults=defaults, options=options, folder=folder)
+    encoder = _read(folder, os.fspath(name), options)
+    warn_of_slow((encoder.text if isinstance(encoder, DualEncoder) else encoder).parts)
+    return encoder
 
 
-def _place(device: str | None) -> torch.device:
-    if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind = device.partition(":")[0]
-    if kind not in ("cpu", "cuda", "mps"):
-        raise ValueError(f"device must be 'cpu', 'cuda', 'cuda:N' or 'mps', got {device!r}")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device {device!r} was asked for, but torch finds no GPU here")
-    return torch.device(device)
-
-
-@contextmanager
-def _no_bar() -> Iterator[None]:
-    """No bar while weights are read, which takes less than a second; the caller's choice is put back."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
-
-
-def _read_model(defaults: FolderDefaults, *, dtype: str | None, device: str | None) -> tuple[nn.Module, Any]:
-    from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding, AutoTokenizer
-
-    wanted = dtype or defaults.dtype
-    if wanted not in DTYPES:
-        raise ValueError(f"dtype must be one of {DTYPES}, got {wanted!r}")
-    place = _place(device)
-    folder = defaults.transformer
-    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    config = AutoConfig.from_pretrained(folder, **local)
-    # of an encoder-decoder, only the encoder makes vectors
-    kind = AutoModelForTextEncoding if config.is_encoder_decoder else AutoModel
-    with _no_bar():
-        model = kind.from_pretrained(folder, config=config, use_safetensors=True, dtype=getattr(torch, wanted), **local)
-    return model.eval().to(place), AutoTokenizer.from_pretrained(folder, **local)
+def _read(folder: Path, name: str, options: dict[str, Any]) -> Encoder | ImageEncoder | DualEncoder:
+    defaults = read_defaults(folder)
+    inner = defaults.transformer
+    dtype, place, kind = checked_dtype(options["dtype"] or defaults.dtype), place_of(options["device"]), kind_of(inner)
+    refuse_foreign(kind, options)
+    processor = None if kind == "text" else read_processor(inner)
+    tokenizer = None if kind == "image" else read_tokenizer(inner)
+    model = read_model(inner, dtype=dtype).to(place)
+    if kind == "dual":
+        return dual_of(model, tokenizer, processor, name=name, defaults=defaults, options=options, folder=folder)
+    if kind == "text":
+        return Encoder(model, tokenizer, name=name, defaults=defaults, options=options, folder=folder)
+    pooling, dimensions = options["pooling"], options["dimensions"]
+    return ImageEncoder(model, processor, name=name, pooling=pooling, dimensions=dimensions, folder=folder)

@@ -1,10 +1,12 @@
-"""From one vector per token to one vector per text."""
+"""From one vector per token to one vector per text, and through a head into another space."""
+
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["pool"]
+__all__ = ["head_width", "own_pooled", "pool", "through"]
 
 
 def pool(hidden: Float[Tensor, "n t d"], mask: Bool[Tensor, "n t"], *, how: str) -> Float[Tensor, "n d"]:
@@ -28,3 +30,41 @@ def pool(hidden: Float[Tensor, "n t d"], mask: Bool[Tensor, "n t"], *, how: str)
     if how == "max":
         return hidden.masked_fill(~mask.unsqueeze(-1), -torch.inf).amax(dim=1)
     raise ValueError(f"pooling must be 'mean', 'cls', 'last' or 'max', got {how!r}")
+
+
+def own_pooled(output: Any) -> Float[Tensor, "n d"]:  # noqa: ANN401 - the output of any model of transformers
+    """The vectors that a model pools itself, float32: CLIP's end token, DINOv2's normalised first one, and so on.
+
+    Raises:
+        ValueError: the model pools nothing of its own.
+    """
+    pooled = getattr(output, "pooler_output", None)
+    if pooled is None:
+        raise ValueError(f"pooling 'own' needs a model that pools itself, {type(output).__name__} has no pooler_output")
+    return pooled.flatten(1).float()  # convolutional networks leave two axes of length 1
+
+
+def through(head: nn.Module | None, pooled: Float[Tensor, "n d"]) -> Float[Tensor, "n e"]:
+    """`pooled` as `head` maps it, float32; unchanged where there is no head."""
+    if head is None:
+        return pooled
+    return head(pooled.to(next(head.parameters()).dtype)).float()
+
+
+def head_width(head: nn.Module | None, width: int) -> int:
+    """Number of dimensions that `head` makes of `width`.
+
+    Raises:
+        ValueError: the head does not take rows of `width` numbers to rows.
+    """
+    if head is None:
+        return width
+    weight = next(head.parameters())
+    try:
+        with torch.inference_mode():
+            made = head(torch.zeros(2, width, dtype=weight.dtype, device=weight.device))
+    except RuntimeError as error:
+        raise ValueError(f"head must take vectors of {width} dimensions: {error}") from None
+    if made.ndim != 2 or len(made) != 2:
+        raise ValueError(f"head must map rows (n, {width}) to rows (n, d), got shape {tuple(made.shape)} for n=2")
+    return made.shape[1]

@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = ["DTYPES", "FolderDefaults", "Limits", "Settings", "read_defaults", "resolve"]
 
-POOLINGS = ("mean", "cls", "last", "max")
+POOLINGS = ("mean", "cls", "last", "max", "own")
 DTYPES = ("float32", "bfloat16", "float16")
 OPTIONS = ("pooling", "max_length", "prompt", "dimensions", "layers", "device", "dtype")
 _POOLING_NAMES = {"mean": "mean", "cls": "cls", "lasttoken": "last", "max": "max"}
@@ -34,6 +34,7 @@ class Settings:
     device: str
     dtype: str
     lower_case: bool = False
+    fixed_length: bool = False  # every text filled up to max_length, with padding that the model reads
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class FolderDefaults:
     normalize: bool = False
     lower_case: bool = False
     dtype: str = "float32"
+    fixed_length: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ def resolve(defaults: FolderDefaults, limits: Limits, options: Mapping[str, Any]
         device=device,
         dtype=_choice("dtype", asked["dtype"] or defaults.dtype, DTYPES),
         lower_case=defaults.lower_case,
+        fixed_length=defaults.fixed_length,
     )
 
 

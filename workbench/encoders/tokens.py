@@ -42,7 +42,7 @@ def tokenize(tokenizer: Any, texts: Sequence[str], settings: Settings, *, trunca
         given,
         truncation=truncate,
         max_length=settings.max_length if truncate else None,
-        padding=False,
+        padding="max_length" if truncate and settings.fixed_length else False,
         return_attention_mask=False,
         return_token_type_ids=False,
         return_offsets_mapping=tokenizer.is_fast,

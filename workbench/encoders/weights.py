@@ -1,14 +1,42 @@
 """What tells the weights in memory apart, so that a model trained in place never meets its old vectors."""
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["has_hooks", "hash_weights", "weights_state"]
+from workbench.encoders.sources import model_fingerprint
+
+__all__ = ["Identity", "has_hooks", "hash_weights", "weights_state"]
 
 _SAMPLES = 16  # values read of each tensor
+
+
+class Identity:
+    """Which weights a model has: those of the folder it was read from, or others since.
+
+    Args:
+        parts: everything whose weights decide a vector.
+        reader: the tokenizer or image processor before it.
+        folder: where the weights were read from, if they were.
+    """
+
+    def __init__(self, parts: nn.Module, reader: Any, *, folder: Path | None) -> None:  # noqa: ANN401 - as in hash_weights
+        self._parts, self._reader, self._folder = parts, reader, folder
+        self._marks = (weights_state(parts) if folder is not None else b"", "")
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, of the folder's files, or of the weights where they changed since or came from no folder."""
+        state = weights_state(self._parts)
+        if self._marks[0] != state:
+            self._folder = None
+            self._marks = (state, hash_weights(self._parts, self._reader))
+        elif not self._marks[1] and self._folder is not None:
+            self._marks = (state, model_fingerprint(self._folder))
+        return self._marks[1]
 
 
 def weights_state(model: nn.Module) -> bytes:
@@ -26,17 +54,16 @@ def weights_state(model: nn.Module) -> bytes:
     return digest.digest()
 
 
-def hash_weights(model: nn.Module, tokenizer: Any) -> str:  # noqa: ANN401 - any tokenizer of transformers
-    """SHA-256, in hex, over every tensor of the model in memory, its configuration and its tokenizer."""
+def hash_weights(model: nn.Module, reader: Any) -> str:  # noqa: ANN401 - a tokenizer or image processor of transformers
+    """SHA-256, in hex, over every tensor of the model in memory, its configuration and what reads its input."""
     digest = hashlib.sha256()
     for name, tensor in _tensors(model):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.contiguous().cpu().reshape(-1).view(torch.uint8).numpy().data)
-    config = getattr(model, "config", None)
-    digest.update(str(sorted(config.to_diff_dict().items()) if config is not None else "").encode())
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    vocabulary = backend.to_str() if backend is not None else str(sorted(tokenizer.get_vocab().items()))
-    digest.update(vocabulary.encode())
+    for module in model if isinstance(model, nn.ModuleList) else [model]:
+        config: Any = getattr(module, "config", None)
+        digest.update(str(sorted(config.to_diff_dict().items()) if config is not None else "").encode())
+    digest.update(_written(reader).encode())
     return digest.hexdigest()
 
 
@@ -48,6 +75,13 @@ def has_hooks(model: nn.Module) -> bool:
         if any(not getattr(hook, "__module__", "").startswith("transformers.") for hook in hooks):
             return True
     return False
+
+
+def _written(reader: Any) -> str:  # noqa: ANN401 - as in hash_weights
+    if hasattr(reader, "to_json_string"):  # an image processor
+        return f"{type(reader).__name__} {reader.to_json_string()}"
+    backend = getattr(reader, "backend_tokenizer", None)
+    return backend.to_str() if backend is not None else str(sorted(reader.get_vocab().items()))
 
 
 def _tensors(model: nn.Module) -> list[tuple[str, Tensor]]:
