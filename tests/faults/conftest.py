@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -18,17 +19,21 @@ def project(tmp_path):
     """A folder with notebooks/faults/broken.ipynb whose one working cell is `cell`; light imports only."""
 
     def make(cell, *, slug="broken"):
-        folder = tmp_path / "notebooks" / "faults"
-        folder.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "pyproject.toml").touch()
-        cells = [_cell(name, tags, source.format(slug=slug)) for _, name, tags, source in CELLS if name in KEPT]
-        cells.insert(3, _cell("work", (), cell))
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        notebook = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
-        (folder / f"{slug}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
-        return tmp_path
+        return write_project(tmp_path, cell, slug=slug)
 
     return make
+
+
+def write_project(root, cell, *, slug="broken"):
+    folder = root / "notebooks" / "faults"
+    folder.mkdir(parents=True, exist_ok=True)
+    (root / "pyproject.toml").touch()
+    cells = [_cell(name, tags, source.format(slug=slug)) for _, name, tags, source in CELLS if name in KEPT]
+    cells.insert(3, _cell("work", (), cell))
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+    (folder / f"{slug}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    return root
 
 
 def _cell(name, tags, source):
@@ -83,3 +88,19 @@ def in_background():
     for process in started:
         process.kill()
         process.wait()
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with open(f"/proc/{pid}/stat") as stat:  # noqa: PTH123
+        return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def wait_for(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)

@@ -1,11 +1,11 @@
 """What kills or mistreats a run, done for real: nothing half-done is taken for done, nothing done is lost."""
 
 import json
-import os
 import signal
-import time
 
 import pytest
+
+from tests.faults.conftest import alive, wait_for
 
 WORK = 'run.record("C1", np.arange(30) / 10)'
 
@@ -165,12 +165,13 @@ def test_a_torn_record_is_never_taken_for_done_and_the_run_is_repeated(project, 
     json.loads(path.read_text())
 
 
-def test_a_killed_parent_leaves_no_record_and_no_kernel(project, in_background):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_parent_leaves_no_record_and_no_kernel(project, in_background, how):
     here = project("import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)")
     process = in_background(here, "run", "broken")
     pid_file = here / "notebooks" / "faults" / "pid"
     wait_for(lambda: pid_file.exists() and pid_file.read_text())
-    process.kill()
+    process.send_signal(how)
     process.wait()
     kernel = int(pid_file.read_text())
     wait_for(lambda: not alive(kernel))  # the kernel notices within about 2 s
@@ -186,19 +187,3 @@ def test_an_interrupt_ends_the_run_without_a_record(project, in_background):
     assert process.wait(timeout=30) != 0
     wait_for(lambda: not alive(int(pid_file.read_text())))
     assert records(here) == []
-
-
-def alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    with open(f"/proc/{pid}/stat") as stat:  # noqa: PTH123
-        return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
-
-
-def wait_for(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.1)

@@ -19,6 +19,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NotebookExecutionManager
 
+from workbench.experiments.locks import running
 from workbench.experiments.parameters import check_values, read_parameters, read_values
 from workbench.experiments.records import write_atomic
 
@@ -117,28 +118,34 @@ def execute(
         NotebookStopped: a cell ended the notebook early.
     """
     values = injected_values(nb)
-    folder = run_folder or _default_folder(values, options.get("input_path"))
+    own = None if run_folder else _default_folder(values, options.get("input_path"))
+    manager = Manager(nb, output_path, log_output, progress_bar)
+    client = Client(
+        manager,
+        kernel_name=kernel_name,
+        startup_timeout=options.get("start_timeout", 120),
+        timeout=options.get("execution_timeout"),
+        log_output=log_output,
+    )
+    client.on_cell = on_cell
+    with running(own) if own else contextlib.nullcontext():  # whoever gave the folder holds it already
+        _run_cells(client, manager, run_folder or own)
+    return nb
+
+
+def _run_cells(client: Client, manager: Manager, folder: Path | None) -> None:
+    """Runs the cells and turns what they measured into the record of `folder`, where there is one."""
     if folder is not None:  # what an earlier run measured before it was killed is not this run's
         (Path(folder) / "measured.json").unlink(missing_ok=True)
-    manager = Manager(nb, output_path, log_output, progress_bar)
     manager.notebook_start()
     try:
         with _kernel_log(folder) as log:
-            client = Client(
-                manager,
-                kernel_name=kernel_name,
-                startup_timeout=options.get("start_timeout", 120),
-                timeout=options.get("execution_timeout"),
-                log_output=log_output,
-            )
-            client.on_cell = on_cell
             client.execute(env=_environment(folder), **log)
     finally:
         manager.notebook_complete()
-    _check_all_ran(nb)
+    _check_all_ran(manager.nb)
     if folder is not None:
-        _finish(nb, Path(folder))
-    return nb
+        _finish(manager.nb, Path(folder))
 
 
 def _environment(folder: Path | None) -> dict[str, str]:

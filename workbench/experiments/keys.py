@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from workbench.experiments.papers import Paper
-from workbench.home import project_root
+from workbench.home import data_dir
 
 __all__ = ["Plan", "device_class", "plan_run", "versions"]
 
@@ -36,8 +36,8 @@ class Plan:
 
     @property
     def folder(self) -> Path:
-        """data/runs/<slug>/<key>."""
-        return project_root() / "data" / "runs" / self.paper.slug / self.key
+        """runs/<slug>/<key> of the data folder."""
+        return data_dir() / "runs" / self.paper.slug / self.key
 
 
 def plan_run(paper: Paper, given: dict[str, object]) -> Plan:
@@ -50,9 +50,11 @@ def plan_run(paper: Paper, given: dict[str, object]) -> Plan:
     parts = {
         "notebook": _digest("\n".join(cell["source"] for cell in paper.cells if cell["cell_type"] == "code")),
         "parameters": json.dumps(parameters, sort_keys=True),
-        "package": _package_digest(paper),
         "versions": json.dumps(versions(), sort_keys=True),
         "device": device_class(),
+    }
+    parts |= {
+        f"source: {path.relative_to(PACKAGE)}": _digest(path.read_text(encoding="utf-8")) for path in _sources_of(paper)
     }
     for kind, prints in fingerprints(paper.uses).items():
         parts |= {f"{kind}: {name}": value for name, value in prints.items()}
@@ -98,10 +100,9 @@ def fingerprints(uses: dict[str, list[str]]) -> dict[str, dict[str, str]]:
     return found
 
 
-def _package_digest(paper: Paper) -> str:
-    """SHA-256 over the source of every module of ours that the notebook's imports reach."""
-    files = {path for name in _reached(paper) for path in _sources(PACKAGE, name)}
-    return _digest(json.dumps({str(p.relative_to(PACKAGE)): p.read_text(encoding="utf-8") for p in sorted(files)}))
+def _sources_of(paper: Paper) -> list[Path]:
+    """The files of ours that the notebook's imports reach."""
+    return sorted({path for name in _reached(paper) for path in _sources(PACKAGE, name)})
 
 
 def _reached(paper: Paper) -> set[str]:
@@ -126,11 +127,17 @@ def _imports(tree: ast.Module) -> Iterator[str]:
 
 
 def _sources(package: Path, module: str) -> list[Path]:
-    """Files behind one dotted name: the module, or every file of the subpackage it lies in."""
+    """Files behind one dotted name: the module, or every file of the subpackage it lies in.
+
+    Of `experiments` only what is imported: how runs are listed or started changes no number.
+    """
     parts = module.split(".")[1:]
     if not parts:
         return [package / "__init__.py"]
     folder = package / parts[0]
+    if parts[0] == "experiments":
+        path = folder / f"{parts[-1]}.py"
+        return [path if path.is_file() else folder / "__init__.py"]
     return sorted(folder.rglob("*.py")) if folder.is_dir() else [package / f"{parts[0]}.py"]
 
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.experiments.keys import Plan
+from workbench.experiments.locks import running
 from workbench.experiments.records import Record, TornRecord, read_record, write_atomic
+from workbench.home import data_dir
 
 __all__ = ["Finished", "RunFailed", "complete_record", "launch", "newest_record"]
 
@@ -28,17 +30,33 @@ class Finished:
     known: bool
 
 
-def launch(plan: Plan, *, force: bool = False, on_cell: Callable[[int, int, str], None] | None = None) -> Finished:
+def launch(
+    plan: Plan,
+    *,
+    force: bool = False,
+    on_cell: Callable[[int, int, str], None] | None = None,
+    on_wait: Callable[[], object] = lambda: None,
+) -> Finished:
     """Executes the planned run, unless its record is there already (`force` runs it again).
 
+    While another process does this very run, waits for it (`on_wait` is called once) and takes its record.
+
     Raises:
-        RunFailed: a cell failed, the kernel died, or the notebook ended early; names the cell. A record of an
-            earlier run with the same key stays as it was.
+        RunFailed: a cell failed, the kernel died, the notebook ended early, or the disk took no more; names the
+            cell. A record of an earlier run with the same key stays as it was.
     """
     known = complete_record(plan.folder)
     if known is not None and not force:
         return Finished(known, plan.folder, known=True)
-    plan.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with running(plan.folder, on_wait=on_wait) as joined:
+            known = complete_record(plan.folder) if joined else None
+            return Finished(known, plan.folder, known=True) if known is not None else _run(plan, on_cell)
+    except OSError as error:
+        raise RunFailed(f"{plan.paper.slug}: {error}") from error
+
+
+def _run(plan: Plan, on_cell: Callable[[int, int, str], None] | None) -> Finished:
     write_atomic(plan.folder / "key.json", json.dumps(plan.parts, indent=1, sort_keys=True) + "\n")
     if os.environ.get("WORKBENCH_DATA"):  # papermill changes the folder before a kernel starts
         os.environ["WORKBENCH_DATA"] = str(Path(os.environ["WORKBENCH_DATA"]).resolve())
@@ -57,9 +75,11 @@ def complete_record(folder: Path) -> Record | None:
         return None
 
 
-def newest_record(slug: str, runs: Path, scale: str | None = None) -> tuple[Record, Path] | None:
-    """The latest completed run of a paper under data/runs, at one scale or any, with its folder."""
-    folders = sorted((runs / slug).glob("*/record.json"), key=lambda p: p.stat().st_mtime_ns, reverse=True)
+def newest_record(slug: str, scale: str | None = None) -> tuple[Record, Path] | None:
+    """The latest completed run of a paper on this machine, at one scale or any, with its folder."""
+    folders = sorted(
+        (data_dir() / "runs" / slug).glob("*/record.json"), key=lambda p: p.stat().st_mtime_ns, reverse=True
+    )
     found = ((complete_record(path.parent), path.parent) for path in folders)
     return next(((r, folder) for r, folder in found if r is not None and scale in (None, r["scale"])), None)
 

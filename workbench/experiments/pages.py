@@ -24,7 +24,7 @@ def publish(paper: Paper) -> Path:
         ValueError: its parameters were changed, or its claims are not those of the notebook now.
     """
     root = project_root()
-    found = newest_record(paper.slug, root / "data" / "runs", "small")
+    found = newest_record(paper.slug, "small")
     if found is None:
         raise LookupError(
             f"no completed small run of {paper.slug}: 'workbench run {paper.slug} --scale small' makes one"

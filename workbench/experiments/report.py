@@ -8,7 +8,6 @@ from workbench.experiments.papers import Paper
 from workbench.experiments.records import ClaimRow, Record, write_atomic
 from workbench.experiments.status import committed_record
 from workbench.experiments.table import false_successes, limit_text, number_text, verdict_text
-from workbench.home import project_root
 
 __all__ = ["newest_report", "write_report"]
 
@@ -44,7 +43,7 @@ def newest_report(paper: Paper) -> Path:
     Raises:
         LookupError: no run of the paper completed on this machine.
     """
-    found = newest_record(paper.slug, project_root() / "data" / "runs")
+    found = newest_record(paper.slug)
     if found is None:
         raise LookupError(f"no completed run of {paper.slug}: 'workbench run {paper.slug}' makes one")
     return write_report(paper, *found)

@@ -17,7 +17,7 @@ from workbench.experiments.measured import claim_row, estimate_of, missing_row, 
 from workbench.experiments.papers import Paper, find_paper
 from workbench.experiments.records import Record, write_atomic
 from workbench.experiments.table import VerdictTable
-from workbench.home import project_root
+from workbench.home import data_dir
 from workbench.intervals import Estimate
 
 __all__ = ["RUN_FOLDER", "FigureView", "Run", "start"]
@@ -49,7 +49,7 @@ def start(
     paper = find_paper(slug)
     parameters = paper.resolve(given)
     notes = _differences_from_file(paper, claims, scales, uses)
-    folder = Path(os.environ.get(RUN_FOLDER) or project_root() / "data" / "runs" / slug / "interactive")
+    folder = Path(os.environ.get(RUN_FOLDER) or data_dir() / "runs" / slug / "interactive")
     folder.mkdir(parents=True, exist_ok=True)
     return Run(paper, list(claims), parameters, notes, folder, uses)
 

@@ -1,5 +1,8 @@
 """Tables for the terminal: all papers, and one run beside the committed result."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from rich.markup import escape
 from rich.table import Table
 
@@ -9,7 +12,10 @@ from workbench.experiments.records import ClaimRow, Record, read_record
 from workbench.experiments.table import limit_text, number_text, verdict_text
 from workbench.home import project_root
 
-__all__ = ["committed_record", "outcome_table", "paper_rows"]
+if TYPE_CHECKING:
+    from workbench.experiments.jobs import Outcome
+
+__all__ = ["committed_record", "outcome_table", "paper_rows", "sweep_table"]
 
 
 def committed_record(paper: Paper) -> Record | None:
@@ -24,14 +30,13 @@ def committed_record(paper: Paper) -> Record | None:
 
 def paper_rows() -> list[tuple[str, str, str, str, str]]:
     """A row per paper: slug, family, deciding claim, committed result, scales completed on this machine."""
-    runs = project_root() / "data" / "runs"
     rows = []
     for paper in find_papers():
         claim = next(c for c in paper.claims if c.decides)
         record = committed_record(paper)
         row = next((r for r in record["claims"] if r["decides"]), None) if record else None
         small = f"{number_text(row)} {row['unit']}: {verdict_text(row)}" if row else "not measured yet"
-        done = [scale for scale in paper.scales if newest_record(paper.slug, runs, scale)]
+        done = [scale for scale in paper.scales if newest_record(paper.slug, scale)]
         rows.append((paper.slug, paper.family, f"{claim.key} {claim.says}", small, ", ".join(done) or "none"))
     return rows
 
@@ -53,3 +58,17 @@ def _cell(row: ClaimRow | None) -> str:
     if row is None:
         return "not measured yet"
     return verdict_text(row) if row["value"] is None else f"{number_text(row)}\n{verdict_text(row)}"
+
+
+def sweep_table(outcomes: Sequence["Outcome"], varied: Sequence[str]) -> Table:
+    """A row per run: paper, the parameters that vary, every claim's number, verdict of the deciding one, seconds."""
+    table = Table("paper", *varied, "claims [95 %]", "the deciding one", "seconds")
+    for outcome in outcomes:
+        first = [outcome.plan.paper.slug, *(repr(outcome.plan.parameters[name]) for name in varied)]
+        if outcome.record is None:
+            table.add_row(*map(escape, [*first, outcome.failure, "failed", ""]))
+            continue
+        rows = sorted(outcome.record["claims"], key=lambda r: not r["decides"])
+        numbers = "\n".join(f"{row['key']} {number_text(row)}" for row in rows)
+        table.add_row(*map(escape, [*first, numbers, verdict_text(rows[0]), f"{outcome.record['seconds']:g}"]))
+    return table
