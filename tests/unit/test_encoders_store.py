@@ -363,3 +363,25 @@ def test_the_key_of_a_space_is_of_its_contents_not_of_their_order():
     assert a == space_key({"y": 2, "x": 1}) != space_key({"x": 1, "y": 3})
     assert copy.copy(a) == a
     assert len(a) == 64
+
+
+def test_files_that_change_after_loading_do_not_lend_their_name_to_the_old_weights(home, tmp_path):
+    folder = make_tiny_bert(tmp_path / "model")
+    loaded = load_encoder(folder, device="cpu")
+    before = loaded.encode(["rows are texts"], store=False)
+    make_tiny_bert(folder, seed=1)
+    np.testing.assert_array_equal(loaded.encode(["rows are texts"]), before)
+    again = load_encoder(folder, device="cpu")
+    assert again.fingerprint != loaded.fingerprint
+    assert np.abs(again.encode(["rows are texts"]) - before).max() > 0.01
+
+
+def test_a_tokenizer_changed_in_memory_has_vectors_of_its_own(home, tmp_path):
+    from tokenizers import normalizers
+
+    loaded = load_encoder(make_tiny_bert(tmp_path / "model"), device="cpu")
+    before = loaded.encode(["ROWS are texts"])
+    loaded.tokenizer.backend_tokenizer.normalizer = normalizers.Lowercase()
+    after = loaded.encode(["ROWS are texts"])
+    np.testing.assert_array_equal(after, loaded.encode(["ROWS are texts"], store=False))
+    assert np.abs(after - before).max() > 0.01

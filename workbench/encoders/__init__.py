@@ -10,25 +10,31 @@ if TYPE_CHECKING:
     from workbench.encoders.attention import attention_temperature
     from workbench.encoders.dual import DualEncoder
     from workbench.encoders.encoder import Encoder
+    from workbench.encoders.file_encoding import encode_file
     from workbench.encoders.images import ImageEncoder
     from workbench.encoders.loading import load_encoder
     from workbench.encoders.settings import Settings
     from workbench.encoders.sources import UnknownModel, find_model, model_fingerprint
     from workbench.encoders.states import TokenStates
     from workbench.encoders.store import VectorStore
+    from workbench.encoders.store_use import SpaceUse, clear_store, store_report
 
 __all__ = [
     "DualEncoder",
     "Encoder",
     "ImageEncoder",
     "Settings",
+    "SpaceUse",
     "TokenStates",
     "UnknownModel",
     "VectorStore",
     "attention_temperature",
+    "clear_store",
+    "encode_file",
     "find_model",
     "load_encoder",
     "model_fingerprint",
+    "store_report",
 ]
 
 _HOMES = {
@@ -36,13 +42,17 @@ _HOMES = {
     "Encoder": "encoder",
     "ImageEncoder": "images",
     "Settings": "settings",
+    "SpaceUse": "store_use",
     "TokenStates": "states",
     "UnknownModel": "sources",
     "VectorStore": "store",
     "attention_temperature": "attention",
+    "clear_store": "store_use",
+    "encode_file": "file_encoding",
     "find_model": "sources",
     "load_encoder": "loading",
     "model_fingerprint": "sources",
+    "store_report": "store_use",
 }
 
 

@@ -24,19 +24,21 @@ class Identity:
     """
 
     def __init__(self, parts: nn.Module, reader: Any, *, folder: Path | None) -> None:  # noqa: ANN401 - as in hash_weights
-        self._parts, self._reader, self._folder = parts, reader, folder
-        self._marks = (weights_state(parts) if folder is not None else b"", "")
+        self._parts, self._reader = parts, reader
+        # taken now: the folder may hold other files by the time of the first vector
+        self._marks = (self._state(), model_fingerprint(folder)) if folder is not None else ("", "")
 
     @property
     def fingerprint(self) -> str:
         """SHA-256, in hex, of the folder's files, or of the weights where they changed since or came from no folder."""
-        state = weights_state(self._parts)
+        state = self._state()
         if self._marks[0] != state:
-            self._folder = None
             self._marks = (state, hash_weights(self._parts, self._reader))
-        elif not self._marks[1] and self._folder is not None:
-            self._marks = (state, model_fingerprint(self._folder))
         return self._marks[1]
+
+    def _state(self) -> str:
+        reader = hashlib.sha256(_written(self._reader).encode())
+        return f"{weights_state(self._parts).hex()} {reader.hexdigest()}"
 
 
 def weights_state(model: nn.Module) -> bytes:

@@ -85,7 +85,7 @@ def _hub() -> Finding:
     return Finding(
         "model hub",
         False,
-        "it does not answer: what is not in the hub cache cannot be fetched; built-in texts and the embedded model need no hub",
+        "it does not answer: only what is in its cache can be loaded; built-in texts and the embedded model need none",
     )
 
 

@@ -1,11 +1,10 @@
 """What a run depends on: parts of its key, so that the same run is done once and a changed one is explained."""
 
-import ast
 import hashlib
 import json
 import platform
+import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +17,7 @@ __all__ = ["Plan", "device_class", "plan_run", "versions"]
 # Packages whose version can change a number.
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "scikit-learn", "pyarrow")
 ABSENT = "not here"
+IMPORT = re.compile(r"^[ \t]*(?:from (workbench[\w.]*) import|import (workbench[\w.]*))", re.MULTILINE)
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -107,23 +107,19 @@ def _sources_of(paper: Paper) -> list[Path]:
 
 def _reached(paper: Paper) -> set[str]:
     """Dotted names of ours that the notebook imports, and that those import in turn."""
-    code = [cell["source"] for cell in paper.cells if cell["cell_type"] == "code"]
-    waiting = {name for source in code for name in _imports(ast.parse(source))}
+    waiting = {name for cell in paper.cells if cell["cell_type"] == "code" for name in _imports(cell["source"])}
     seen: set[str] = set()
     while waiting:
         name = waiting.pop()
         seen.add(name)
         for path in _sources(PACKAGE, name):
-            waiting |= set(_imports(ast.parse(path.read_text(encoding="utf-8")))) - seen
+            waiting |= _imports(path.read_text(encoding="utf-8")) - seen
     return seen
 
 
-def _imports(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "workbench":
-            yield node.module
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "workbench")
+def _imports(source: str) -> set[str]:
+    """By a pattern, which takes milliseconds where parsing the package takes a second."""
+    return {name for found in IMPORT.findall(source) for name in found if name}
 
 
 def _sources(package: Path, module: str) -> list[Path]:

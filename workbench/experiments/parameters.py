@@ -16,6 +16,8 @@ __all__ = ["Parameter", "ParameterError", "check_values", "parse_text", "read_pa
 
 KINDS = ("int", "float", "str", "bool")
 
+LEAST: dict[str, float] = {"seed": 0, "seeds": 1}  # of the parameters that every notebook has
+
 
 class ParameterError(ValueError):
     """A parameter's name, type or value that the notebook does not declare."""
@@ -147,16 +149,16 @@ def _scalar(parameter: Parameter, text: str) -> object:
         return next((choice for choice in parameter.choices if str(choice) == text), text)
     if parameter.kind == "bool":
         return {"true": True, "false": False}.get(text.lower(), text)
-    if parameter.kind in {"int", "float"} and re.fullmatch(r"[+-]?\d+", text):
+    if parameter.kind in {"int", "float"} and re.fullmatch(r"[+-]?[0-9]+", text):
         return int(text)
-    if parameter.kind == "float" and re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text):
+    if parameter.kind == "float" and re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
         return float(text)
     return text
 
 
 def _declared(name: str, annotation: ast.expr, default: object) -> Parameter:
     """Reads `T`, `T | None`, `list[T]`, `Literal[...]` and `Annotated[any of these, "low..high"]`."""
-    low = high = None
+    low, high = LEAST.get(name), None
     optional = False
     if _subscripted(annotation) == "Annotated":
         annotation, span = _items(annotation)
