@@ -1,6 +1,7 @@
 """What tells the weights in memory apart, so that a model trained in place never meets its old vectors."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,7 @@ class Identity:
         return self._marks[1]
 
     def _state(self) -> str:
-        reader = hashlib.sha256(_written(self._reader).encode())
-        return f"{weights_state(self._parts).hex()} {reader.hexdigest()}"
+        return f"{weights_state(self._parts).hex()} {_reader_state(self._reader)}"
 
 
 def weights_state(model: nn.Module) -> bytes:
@@ -83,7 +83,21 @@ def _written(reader: Any) -> str:  # noqa: ANN401 - as in hash_weights
     if hasattr(reader, "to_json_string"):  # an image processor
         return f"{type(reader).__name__} {reader.to_json_string()}"
     backend = getattr(reader, "backend_tokenizer", None)
-    return backend.to_str() if backend is not None else str(sorted(reader.get_vocab().items()))
+    if backend is None:
+        return str(sorted(reader.get_vocab().items()))
+    # how far texts were cut and padded last is state of the call, and the settings hold it
+    said = {name: part for name, part in json.loads(backend.to_str()).items() if name not in ("truncation", "padding")}
+    return json.dumps(said, sort_keys=True)
+
+
+def _reader_state(reader: Any) -> str:  # noqa: ANN401 - as in hash_weights
+    """A quick mark of what reads the input: of a tokenizer every part but the vocabulary, of which the size."""
+    backend = getattr(reader, "backend_tokenizer", None)
+    if backend is None:
+        return _written(reader)
+    parts = (backend.normalizer, backend.pre_tokenizer, backend.post_processor)
+    states = [part.__getstate__().decode() if part is not None else "" for part in parts]
+    return " ".join([*states, str(backend.get_vocab_size())])
 
 
 def _tensors(model: nn.Module) -> list[tuple[str, Tensor]]:
