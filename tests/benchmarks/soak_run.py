@@ -26,21 +26,22 @@ CELL = (
     "time.sleep(0.4)\n"
     'run.record("C1", np.arange(30) / 10 + run.p.n_texts)'
 )
-LONGEST = 4.0  # seconds from start to kill; a whole run takes about 3.5
+BEYOND = 1.2  # of a whole run's time: the last moment of a kill, so that some runs end before it
 
 
 def soak(root: Path, *, kills: int, seed: int) -> dict[str, int]:
     """Counts of what was killed and of the records found whole; raises AssertionError where one is not."""
     draw = random.Random(seed)
     write_project(root, CELL)
+    began = time.monotonic()
     assert _run(root, 20).wait(timeout=120) == 0
+    whole = time.monotonic() - began
     kept = {path: path.read_bytes() for path in _records(root)}
     counts = {"command": 0, "kernel": 0, "ended before": 0, "records": 0}
     for number in range(kills):
         n_texts = 21 + number
         process = _run(root, n_texts)
-        time.sleep(draw.uniform(0.0, LONGEST))
-        counts[_kill(root, process, kernel=draw.random() < 0.3)] += 1
+        counts[_kill(root, process, draw, whole)] += 1
         process.wait(timeout=60)
         found = [path for path in _records(root) if path not in kept]
         assert len(found) <= 1, found
@@ -62,12 +63,18 @@ def _run(root: Path, n_texts: int) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=root, env=environment(root), stdout=quiet, stderr=quiet)
 
 
-def _kill(root: Path, process: subprocess.Popen, *, kernel: bool) -> str:
+def _kill(root: Path, process: subprocess.Popen, draw: random.Random, whole: float) -> str:
+    """Kills the kernel within the second after it began, or the command line at any moment of its run."""
     note = root / "notebooks" / "faults" / "pid"
-    pid = int(note.read_text() or 0) if kernel and note.exists() else 0
-    if pid and alive(pid):
-        os.kill(pid, signal.SIGKILL)
-        return "kernel"
+    if draw.random() < 0.4:
+        while process.poll() is None and not (note.exists() and note.read_text()):
+            time.sleep(0.01)
+        time.sleep(draw.uniform(0.0, 1.0))
+        if note.exists() and alive(int(note.read_text())):
+            os.kill(int(note.read_text()), signal.SIGKILL)
+            return "kernel"
+    else:
+        time.sleep(draw.uniform(0.0, BEYOND * whole))
     if process.poll() is not None:
         return "ended before"
     process.kill()

@@ -168,7 +168,7 @@ def tiny(tmp_path, monkeypatch):
 
 def test_a_full_disk_is_warned_of_once_and_what_was_stored_is_whole(small_disk, tiny, monkeypatch, recwarn):
     monkeypatch.setattr("workbench.encoders.encoding.FLUSH_ROWS", 200)
-    (cache := small_disk.parent / "home" / "data" / "cache").mkdir(parents=True)
+    (cache := small_disk.parent / "home" / "data" / "cache").mkdir(parents=True, exist_ok=True)
     (cache / "vectors").symlink_to(small_disk)
     texts = [f"text number {i}" for i in range(4000)]  # 640 kB of rows and keys
     rows = tiny.encode(texts, progress=False)

@@ -252,11 +252,21 @@ def test_unknown_names_are_answered_with_the_nearest(root, monkeypatch):
         load("~~~~")
     with pytest.raises(UnknownCorpus, match="no data set is named"):
         load("../tiny_pairs")
-    with pytest.raises(UnknownCorpus, match=r"'stsb' is a local set, but WORKBENCH_DATA=.* holds no stsb/card\.json"):
-        load("stsb")
+    with pytest.raises(UnknownCorpus, match=r"'brown' is a local set, but WORKBENCH_DATA=.* holds no brown/card\.json"):
+        load("brown")
     monkeypatch.delenv("WORKBENCH_DATA")
-    with pytest.raises(UnknownCorpus, match=r"'stsb' is a local set.*set the environment variable WORKBENCH_DATA"):
-        load("stsb")
+    with pytest.raises(UnknownCorpus, match=r"'brown' is a local set.*set the environment variable WORKBENCH_DATA"):
+        load("brown")
+
+
+def test_a_set_of_the_hub_that_is_local_too_is_read_locally_and_else_has_no_fingerprint_before_it_is_fetched(root):
+    with pytest.raises(UnknownCorpus, match=r"'stsb' is a set of the hub and not in its cache: load\('stsb'\)"):
+        fingerprint("stsb")
+    make(root, "stsb", "pairs", {"pairs": PAIRS})
+    assert load("stsb").source.kind == "local"
+    assert len(load("stsb")) == 3
+    assert len(fingerprint("stsb")) == 64
+    assert [entry.kind for entry in catalogue() if entry.name == "stsb"] == ["local"]
 
 
 def test_workbench_data_that_is_no_folder_is_refused(tmp_path, monkeypatch):
@@ -275,7 +285,9 @@ def test_the_catalogue_says_what_is_here(root, monkeypatch):
         "local", "Pairs", 3, "a task", "CC0", True,
     )  # fmt: skip
     assert (entries["r"].record, entries["r"].rows) == ("Retrieval", 2)
-    assert (entries["stsb"].record, entries["stsb"].rows, entries["stsb"].here) == ("Pairs", 8628, False)
+    assert (entries["brown"].kind, entries["brown"].record, entries["brown"].here) == ("local", "Corpus", False)
+    hub = entries["stsb"]  # local as well, but not there
+    assert (hub.kind, hub.record, hub.rows, hub.here) == ("hub", "Pairs", 1379, False)
     assert (entries["pydocs"].kind, entries["pydocs"].here) == ("built-in", True)
     monkeypatch.delenv("WORKBENCH_DATA")
     assert "tiny" not in {entry.name for entry in catalogue()}
