@@ -51,20 +51,50 @@ def test_hubness_is_that_of_the_full_sort(n, d, k, metric, seed):
     assert numbers(found) == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("clusters", [False, True])
+@pytest.mark.parametrize("copies", [False, True])
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
-def test_the_interval_is_that_of_graphs_made_anew_without_each_block(rng, metric, clusters):
-    # a block of near copies holds all the spare neighbours of its rows and of rows beside it
-    x, blocks = rng.normal(size=(140, 5)), np.arange(140) // 35 if clusters else np.arange(140) % 7
-    if clusters:
-        blocks = np.repeat(np.arange(5), 28)
-        x[blocks == 2] = x[0] + 1e-3 * rng.normal(size=(28, 5))
+def test_the_interval_compares_graphs_made_anew_of_each_half(rng, metric, copies):
+    x, blocks = rng.normal(size=(240, 5)), np.arange(240) % 40
+    if copies:  # a block of near copies fills the lists of rows beside it, which must be asked again
+        blocks = np.repeat(np.arange(20), 12) // 5 * 5 + np.tile(np.arange(5), 48)
+        x[blocks == 2] = x[0] + 1e-3 * rng.normal(size=((blocks == 2).sum(), 5))
+    apart = []
+    squares = {i * i % 19 for i in range(1, 19)}
+    for split in range(19):
+        half = np.array([g == 0 or (split - g + 1) % 19 in squares for g in range(20)])[blocks % 20]
+        assert half.sum() == 120
+        apart.append(np.subtract(*(by_definition(x[rows], 4, metric)[1:] for rows in (half, ~half))))
     found = hubness(x, k=4, metric=metric, blocks=blocks)
-    whole = np.array(by_definition(x, 4, metric)[1:])
-    left_out = np.array([by_definition(x[blocks != b], 4, metric)[1:] for b in np.unique(blocks)])
-    errors = np.sqrt((len(left_out) - 1) * ((left_out - whole) ** 2).mean(axis=0))
     got = [e.standard_error for e in (found.skewness, found.robin_hood, found.anti_hubs)]
-    assert got == pytest.approx(errors, rel=1e-9)
+    assert got == pytest.approx(np.sqrt(np.mean(np.square(apart) / 4, axis=0)), rel=1e-9)
+    assert found.skewness.degrees_of_freedom == 19
+
+
+def test_of_a_mean_over_rows_the_halves_give_the_jackknife(rng):
+    from workbench.diagnostics.neighbour_lists import estimated, lists_around
+    from workbench.intervals import jackknife
+
+    x, blocks, y = torch.tensor(rng.normal(size=(200, 3))), np.arange(200) % 20, rng.normal(size=200)
+    lists = lists_around(x, k=2, metric="euclidean", block_of=blocks, index=np.arange(200))
+    found = estimated(lists, lambda half: [y[lists.inside(half)].mean()], ["mean"])[0]
+    known = jackknife(lambda rows: float(y[rows].mean()), blocks, definition="mean")
+    assert (found.standard_error, found.low) == pytest.approx((known.standard_error, known.low), rel=1e-9)
+
+
+@pytest.mark.parametrize("groups", [5, 7, 13, 19])
+def test_fewer_blocks_are_halved_too(rng, groups):
+    """The variance of a mean of equal blocks, on average over many draws, is that of the mean."""
+    from workbench.diagnostics.neighbour_lists import estimated, lists_around
+
+    x, blocks = torch.tensor(rng.normal(size=(10 * groups, 3))), np.arange(10 * groups) % groups
+    lists = lists_around(x, k=2, metric="euclidean", block_of=blocks, index=np.arange(len(x)))
+    variances = []
+    for _ in range(400):
+        y = rng.normal(size=len(x))
+        found = estimated(lists, lambda half, y=y: [y[lists.inside(half)].mean()], ["mean"])[0]
+        variances.append(found.standard_error**2)
+    assert found.degrees_of_freedom == groups - 1
+    assert np.mean(variances) == pytest.approx(1 / len(x), rel=0.15)  # 4 standard errors at 4 degrees of freedom
 
 
 def test_a_wide_graph_gives_the_same_as_its_rows_and_a_narrow_one_is_refused(rng):
@@ -72,8 +102,8 @@ def test_a_wide_graph_gives_the_same_as_its_rows_and_a_narrow_one_is_refused(rng
     rows, graph = hubness(x, k=5, metric="euclidean"), hubness(knn_graph(x, k=40, metric="euclidean"), k=5)
     assert numbers(graph) == pytest.approx(numbers(rows), abs=1e-12)
     assert graph.skewness.standard_error == pytest.approx(rows.skewness.standard_error, rel=1e-9)
-    with pytest.raises(ValueError, match="more than 5"):
-        hubness(knn_graph(x, k=5), k=5)
+    narrow = hubness(knn_graph(x, k=5, metric="euclidean"), k=5)
+    assert (narrow.skewness.low, numbers(narrow)) == (-math.inf, pytest.approx(numbers(rows), abs=1e-12))
     with pytest.raises(ValueError, match="at most the graph's 5"):
         hubness(knn_graph(x, k=5), k=6)
     with pytest.raises(ValueError, match="not of queries"):
@@ -88,12 +118,12 @@ UNMOVED = {
 }
 MOVES = {
     "rotate": lambda x, r: x @ np.linalg.qr(r.normal(size=(6, 6)))[0],
-    "scale": lambda x, r: 3 * x,
+    "scale": lambda x, _r: 3 * x,
     "scale rows": lambda x, r: x * r.uniform(0.2, 5, size=(len(x), 1)),
-    "shift": lambda x, r: x + 2,
+    "shift": lambda x, _r: x + 2,
     "permute": lambda x, r: r.permutation(x),
-    "duplicate": lambda x, r: np.vstack([x, x[:30]]),
-    "stretch": lambda x, r: x * np.array([1, 1, 1, 5, 5, 5]),
+    "duplicate": lambda x, _r: np.vstack([x, x[:30]]),
+    "stretch": lambda x, _r: x * np.array([1, 1, 1, 5, 5, 5]),
 }
 
 
@@ -126,7 +156,8 @@ def test_a_star_has_one_hub_and_equal_counts_have_no_skewness():
     ring = np.exp(2j * np.pi * np.arange(12) / 12)
     even = hubness(np.column_stack([ring.real, ring.imag]), k=2, metric="euclidean")
     assert numbers(even) == [0, 0, 0]
-    assert (even.skewness.low, hubness(np.eye(3), k=2).skewness.high) == (-math.inf, math.inf)
+    assert hubness(np.eye(3), k=2).skewness.low == -math.inf
+    assert hubness(np.eye(40), k=2, blocks=np.arange(40) % 4).skewness.high == math.inf
 
 
 def test_a_sample_is_drawn_by_seed_and_names_its_rows(rng):
@@ -160,16 +191,16 @@ def test_hubness_refuses(x, options, words):
 
 
 def test_hubness_refuses_what_is_no_array():
-    with pytest.raises((TypeError, Exception), match=r"list|\[\[1"):
+    with pytest.raises(Exception, match=r"list|Type-check"):  # beartype's, under test, comes before TypeError
         hubness([[1.0, 2.0]])
 
 
 def test_intervals_cover_the_mean_over_samples():
-    """300 samples of 6 clusters: the binomial margin around 95 % is 2.5 points."""
+    """300 samples of 6 clusters: 93 % or more, less the binomial margin of 3 points."""
     rng = np.random.default_rng(11)
     centres = 2 * rng.normal(size=(6, 8))
-    draws = [hubness(centres[rng.integers(0, 6, 150)] + rng.normal(size=(150, 8)), k=5) for _ in range(300)]
+    draws = [hubness(centres[rng.integers(0, 6, 160)] + rng.normal(size=(160, 8)), k=5) for _ in range(300)]
     for name in ("skewness", "robin_hood", "anti_hubs"):
         found = [getattr(draw, name) for draw in draws]
         truth = np.mean([e.value for e in found])
-        assert np.mean([e.low <= truth <= e.high for e in found]) > 0.925
+        assert np.mean([e.low <= truth <= e.high for e in found]) > 0.9

@@ -79,7 +79,9 @@ def test_what_moves_isotropy_and_what_does_not(rng, of, debias):
         assert of(same, debias=debias).value == pytest.approx(value, rel=1e-9)
     assert of(x * np.arange(1, 7), debias=debias).value != pytest.approx(value, rel=1e-2)
     twice = of(np.concatenate([x, x]), debias=debias).value
-    assert (twice == pytest.approx(value, rel=1e-9)) is not debias  # copies are no new rows, and an estimate cannot know
+    assert (
+        twice == pytest.approx(value, rel=1e-9)
+    ) is not debias  # copies are no new rows, and an estimate cannot know
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

@@ -1,4 +1,4 @@
-"""Files of texts to files of vectors, and what the vector store holds."""
+"""Files of texts to files of vectors, the geometry of vectors in a file, and what the vector store holds."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,7 @@ from rich.table import Table
 
 from workbench.cli.shared import app, checked, err, fail, out
 
-__all__ = ["cache", "encode"]
+__all__ = ["cache", "diagnose", "encode"]
 
 GB = 1e9
 SHOWN = ("name", "pooling", "max_length", "layers", "dimensions", "prompt", "normalize", "temperature", "dtype")
@@ -43,6 +43,36 @@ def encode(
         return encode_file(source, target, encoder=encoder, text=text, normalize=normalize, progress=err.is_terminal)
 
     out.print(str(checked(work)), markup=False)
+
+
+@app.command()
+def diagnose(
+    source: Annotated[Path, typer.Argument(help=".npy, .parquet or .safetensors with one vector a row")],
+    name: Annotated[str | None, typer.Option(help="the column (`embedding`) or the tensor")] = None,
+    sample: Annotated[int, typer.Option(min=100, help="rows for what is quadratic in their number")] = 5000,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
+) -> None:
+    """Prints the geometry of the vectors in a file, with intervals; says first how long it will take."""
+    if source.suffix not in (kinds := (".npy", ".parquet", ".safetensors")):
+        fail(2, f"{source} must end in one of {', '.join(kinds)}")
+    if not source.is_file():
+        fail(2, f"no file {source}")
+    from workbench.diagnostics import diagnose as measure
+    from workbench.diagnostics import expected_seconds, read_vectors
+
+    x = checked(lambda: read_vectors(source, name=name))
+    seconds = checked(lambda: expected_seconds(x, sample=sample))
+    err.print(f"{len(x):,} rows, {x.shape[1]:,} dimensions: about {seconds / 60:.1f} minutes")
+    report = checked(lambda: measure(x, sample=sample))
+    if as_json:
+        out.print(report.to_json(), markup=False)
+        return
+    table = Table("diagnostic", "value [95 %]", "what is unusual")
+    for row in report.rows:
+        table.add_row(*map(escape, (row.name, row.number, row.unusual or row.note)))
+    out.print(table)
+    for note in report.notes:
+        out.print(note, markup=False)
 
 
 @app.command()

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from torch import Tensor
 
+from workbench.diagnostics.moments_record import Moments
 from workbench.intervals import Estimate, jackknife_replicates
 from workbench.tensors import as_rows, row_blocks, unit
 
@@ -14,30 +15,40 @@ BLOCKS = 20
 ROWS_AT_ONCE = 8192
 
 
-def mean_cosine(x: np.ndarray | Tensor, *, blocks: np.ndarray | None = None) -> Estimate:
+def mean_cosine(x: np.ndarray | Tensor | Moments, *, blocks: np.ndarray | None = None) -> Estimate:
     """Average cosine over all pairs of distinct rows of `x` (n, d), with a jackknife interval.
 
     In [-1/(n-1), 1]: 0 for an isotropic cloud, 1 when every row points one way. All pairs, not a sample:
     they sum to |sum of unit rows|^2 - n, in float64, in time linear in n.
 
     `blocks` (n,) numbers the jackknife block of each row; texts of one source belong in one block. Without
-    it a row's block is a hash of its index, modulo 20. With fewer than 5 blocks the interval is unbounded.
+    it a row's block is a hash of its index, modulo 20. With fewer than 5 blocks the interval is unbounded. `x` may be
+    the `Moments` of the rows, taken with unit rows: they hold their blocks.
 
     Raises:
-        ValueError: fewer than 2 rows, a row that is not finite or has length zero, or blocks of another length.
+        ValueError: fewer than 2 rows, a row that is not finite or has length zero, blocks of another length, `blocks`
+            beside moments, or moments without unit rows.
 
     Reference: Ethayarajh 2019, section 3 (a sample of pairs there).
     """
-    rows = as_rows(x, least=2)
-    block_of = checked_blocks(blocks, len(rows))
-    sums, counts = block_sums(rows, block_of)
-    value = pair_mean(sums.sum(axis=0), int(counts.sum()))
+    sums, counts = _sums_of(x, blocks)
+    n = int(counts.sum())
+    value = pair_mean(sums.sum(axis=0), n)
     definition = "mean cosine over all pairs of distinct rows"
-    if len(counts) < 5 or len(rows) - counts.max() < 2:
-        return Estimate(value, -math.inf, math.inf, len(rows), "item", "no interval: fewer than 5 blocks", definition)
+    if len(counts) < 5 or n - counts.max() < 2:
+        return Estimate(value, -math.inf, math.inf, n, "item", "no interval: fewer than 5 blocks", definition)
     rest = sums.sum(axis=0) - sums
-    replicates = np.array([pair_mean(s, int(counts.sum() - c)) for s, c in zip(rest, counts, strict=True)])
+    replicates = np.array([pair_mean(s, n - int(c)) for s, c in zip(rest, counts, strict=True)])
     return jackknife_replicates(value, replicates, definition=definition)
+
+
+def _sums_of(x: np.ndarray | Tensor | Moments, blocks: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    if not isinstance(x, Moments):
+        rows = as_rows(x, least=2)
+        return block_sums(rows, checked_blocks(blocks, len(rows)))
+    if blocks is not None or x.n < 2:
+        raise ValueError(f"moments need 2 rows or more, got {x.n}, and hold their blocks already: give none")
+    return x.units(), x.counts
 
 
 def pair_mean(total: np.ndarray, n: int) -> float:
