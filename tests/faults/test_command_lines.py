@@ -3,6 +3,7 @@
 import random
 from itertools import islice
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -129,3 +130,28 @@ def test_two_hundred_mutated_command_lines_are_refused_and_start_nothing(call, p
     assert not wrong, "\n".join(map(str, wrong))
     assert not (project / "data" / "runs").exists()
     assert not list(project.glob("x.*"))
+
+
+def test_encode_and_diagnose_from_the_command_line(call, tmp_path):
+    from workbench.encoders import load_encoder
+
+    texts = [f"the {word} of a small file of texts" for word in ("first", "second", "third", "fourth", "fifth", "last")]
+    (tmp_path / "t.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
+    status, said, _ = call(["encode", str(tmp_path / "t.txt"), str(tmp_path / "x.npy"), "--no-normalize"])
+    assert status == 0, said
+    rows = np.load(tmp_path / "x.npy")
+    expected = load_encoder("all-MiniLM-L6-v2", device="cpu").encode(texts, normalize=False, store=False)
+    np.testing.assert_allclose(rows, expected, atol=1e-5)
+    status, said, _ = call(["cache"])
+    assert "all-MiniLM" in said  # a narrow terminal cuts the rest
+    status, said, _ = call(["diagnose", str(tmp_path / "x.npy"), "--json"])
+    assert status == 0, said
+    assert "minutes" in said
+    assert '"mean_cosine"' in said
+    (tmp_path / "x.npy").write_bytes(b"torn")
+    status, said, _ = call(["diagnose", str(tmp_path / "x.npy")])
+    assert status == 1
+    assert "no whole .npy file" in said
+    status, said, _ = call(["encode", str(tmp_path / "t.txt"), str(tmp_path / "x.npy"), "--no-normalize"])
+    assert status == 1
+    assert (tmp_path / "x.npy").read_bytes() == b"torn"
