@@ -28,7 +28,8 @@ def by_definition(x, k, metric="euclidean"):
     counts = np.zeros(len(x), int)
     for row in far:
         counts[np.argsort(row, kind="stable")[:k]] += 1
-    return counts, skew(counts), np.abs(counts - k).sum() / (2 * k * len(x)), np.mean(counts == 0)
+    # equal counts have no spread: scipy says NaN, ours the 0 of symmetry
+    return counts, np.nan_to_num(skew(counts)), np.abs(counts - k).sum() / (2 * k * len(x)), np.mean(counts == 0)
 
 
 def numbers(found):
