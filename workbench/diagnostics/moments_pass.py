@@ -47,6 +47,8 @@ def read_block(
 
 @dataclass
 class Block:
+    """Running moments of one jackknife block, about its own mean, on the device of the rows."""
+
     mean: Tensor
     scatter: Tensor  # on the CPU one triangle only, until the end
     sums: Sums
