@@ -1,11 +1,13 @@
 """The encoder: texts in, one float32 vector per text out."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import transformers
 from torch import Tensor, nn
 
 from workbench.encoders import attention, layers, states
@@ -91,6 +93,24 @@ class Encoder:
     def attention_temperature(self) -> float:
         """The temperature that divides the attention scores now; 1 outside `attention_temperature`."""
         return attention.temperature_of(self.whole_model)
+
+    @property
+    def prompts(self) -> dict[str, str]:
+        """Prompts in the model's folder, by name ("query", "document"); `with_settings(prompt=name)` takes one."""
+        return dict(self._defaults.prompts)
+
+    @property
+    def recipe(self) -> dict[str, object]:
+        """All that decides a vector beside the text, and on what it was computed: what a result must carry with it."""
+        how = getattr(self.model.config, "_attn_implementation", None)
+        built = {"attention": how, "torch": str(torch.__version__), "transformers": transformers.__version__}
+        temperature = self.attention_temperature
+        return {
+            "model": self.name,
+            "weights": self.fingerprint,
+            **asdict(self.settings),
+            "temperature": temperature,
+        } | built
 
     @property
     def fingerprint(self) -> str:
