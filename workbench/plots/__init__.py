@@ -1,6 +1,19 @@
 """Numbers in, plotly Figure out: one look, readable without colour, with alternative text for every picture."""
 
 from workbench.plots.charts import interval_chart, line_chart, scatter_chart
+from workbench.plots.depth import depth_chart, depth_ranking
+from workbench.plots.geometry import hubness_chart, layer_chart, length_chart, spectrum_chart
 from workbench.plots.maps import map_figure
 
-__all__ = ["interval_chart", "line_chart", "map_figure", "scatter_chart"]
+__all__ = [
+    "depth_chart",
+    "depth_ranking",
+    "hubness_chart",
+    "interval_chart",
+    "layer_chart",
+    "length_chart",
+    "line_chart",
+    "map_figure",
+    "scatter_chart",
+    "spectrum_chart",
+]
