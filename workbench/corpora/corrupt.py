@@ -43,8 +43,8 @@ def typos(texts: Sequence[str], *, rate: float, seed: int) -> list[str]:
         TypeError: `texts` is no sequence of str, `rate` no number, or `seed` no int.
         ValueError: `rate` is not in [0, 1].
     """
-    rate = _fraction(rate, "rate")
-    return [_mistyped(text, rate, rng) for text, rng in _each(texts, seed, "typos")]
+    rate = fraction(rate, "rate")
+    return [_mistyped(text, rate, rng) for text, rng in each_text(texts, seed, "typos")]
 
 
 @no_type_check
@@ -58,13 +58,13 @@ def drop_words(texts: Sequence[str], *, rate: float, seed: int) -> list[str]:
         TypeError: `texts` is no sequence of str, `rate` no number, or `seed` no int.
         ValueError: `rate` is not in [0, 1].
     """
-    rate = _fraction(rate, "rate")
+    rate = fraction(rate, "rate")
     thinned = []
-    for text, rng in _each(texts, seed, "drop_words"):
-        before, words, gaps, after = _words(text)
+    for text, rng in each_text(texts, seed, "drop_words"):
+        before, words, gaps, after = words_of(text)
         drawn = rng.random(len(words))
         kept = np.flatnonzero(drawn >= min(rate, drawn.max(initial=0))).tolist()
-        thinned.append(_joined(before, [words[i] for i in kept], [gaps[i - 1] for i in kept[1:]], after))
+        thinned.append(joined(before, [words[i] for i in kept], [gaps[i - 1] for i in kept[1:]], after))
     return thinned
 
 
@@ -78,9 +78,9 @@ def shuffle_words(texts: Sequence[str], *, seed: int) -> list[str]:
         TypeError: `texts` is no sequence of str, or `seed` no int.
     """
     shuffled = []
-    for text, rng in _each(texts, seed, "shuffle_words"):
-        before, words, gaps, after = _words(text)
-        shuffled.append(_joined(before, [words[i] for i in rng.permutation(len(words))], gaps, after))
+    for text, rng in each_text(texts, seed, "shuffle_words"):
+        before, words, gaps, after = words_of(text)
+        shuffled.append(joined(before, [words[i] for i in rng.permutation(len(words))], gaps, after))
     return shuffled
 
 
@@ -100,7 +100,7 @@ def planted_duplicates(
             own; `share` is no number, or `seed` no int.
         ValueError: `share` is not in [0, 1].
     """
-    share = _fraction(share, "share")
+    share = fraction(share, "share")
     if isinstance(rows, Retrieval):
         raise TypeError("planted_duplicates takes rows without ids, got a Retrieval: give its texts")
     if not isinstance(rows, Record):
@@ -127,7 +127,7 @@ def wrong_pairs(
         ValueError: `share` is not in [0, 1], the sides differ in length, one pair alone is chosen, or too many of
             those chosen share a side, so that a row has no wrong partner left.
     """
-    share = _fraction(share, "share")
+    share = fraction(share, "share")
     left, right = _sides(pairs)
     texts = (_bytes(f"{one}\x1f{other}") for one, other in zip(left, right, strict=True))
     chosen = _chosen(texts, share, seed, "wrong_pairs")
@@ -168,7 +168,7 @@ def _mistyped(text: str, rate: float, rng: np.random.Generator) -> str:
     return "".join(typed + todo[start:])
 
 
-def _words(text: str) -> tuple[str, list[str], list[str], str]:
+def words_of(text: str) -> tuple[str, list[str], list[str], str]:
     """What stands before the first word, the words, the spaces between them, what stands after the last."""
     inner = text.strip()
     start = text.find(inner) if inner else len(text)
@@ -176,11 +176,13 @@ def _words(text: str) -> tuple[str, list[str], list[str], str]:
     return text[:start], parts[0::2], parts[1::2], text[start + len(inner) :]
 
 
-def _joined(before: str, words: list[str], gaps: list[str], after: str) -> str:
+def joined(before: str, words: list[str], gaps: list[str], after: str) -> str:
+    """The text that `words_of` took apart."""
     return "".join([before, *(part for pair in zip(words, [*gaps, after], strict=False) for part in pair)])
 
 
-def _each(texts: object, seed: object, what: str) -> Iterator[tuple[str, np.random.Generator]]:
+def each_text(texts: object, seed: object, what: str) -> Iterator[tuple[str, np.random.Generator]]:
+    """Each text with a generator of its own: of the seed, `what`, the text, and how often it came before."""
     checked = check_texts(texts, "texts", what)
     for text, digest in zip(checked, _digests(map(_bytes, checked), seed, what), strict=True):
         yield text, np.random.default_rng(int.from_bytes(digest, "big"))
@@ -239,7 +241,8 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _fraction(value: object, name: str) -> float:
+def fraction(value: object, name: str) -> float:
+    """`value` as a float in [0, 1]; a TypeError or ValueError names it otherwise."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, got {value!r}")
     if not 0 <= value <= 1:

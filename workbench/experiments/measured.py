@@ -23,6 +23,8 @@ __all__ = ["claim_row", "estimate_of", "missing_row", "peak_memory"]
 def estimate_of(claim: Claim, measured: Estimate | np.ndarray | Sequence) -> Estimate:
     """The claim's measurement with its interval; arrays are (items,) or (seeds, items).
 
+    Of one or two seeds the interval holds the variance between items alone, and says so.
+
     Raises:
         ValueError: a bare number, or an array of another shape.
     """
@@ -31,6 +33,8 @@ def estimate_of(claim: Claim, measured: Estimate | np.ndarray | Sequence) -> Est
     values = np.asarray(measured, dtype=np.float64)
     if values.ndim == 1:
         return mean_interval(values, definition=f"{claim.says}, {claim.unit}")
+    if values.ndim == 2 and 1 <= len(values) < 3:  # smoke scale: an interval between seeds needs three of them
+        return mean_interval(values.mean(axis=0), definition=f"{claim.says}, {claim.unit}; between items alone")
     if values.ndim == 2:
         return seed_item_interval(values, definition=f"{claim.says}, {claim.unit}")
     raise ValueError(
