@@ -105,7 +105,7 @@ def _shared(array: np.ndarray, name: str) -> Tensor:
     if array.dtype not in (np.float16, np.float32, np.float64):
         raise ValueError(f"{name} must be of a floating dtype (16, 32 or 64 bits), got {array.dtype}")
     if any(stride < 0 for stride in array.strides):
-        array = np.ascontiguousarray(array)  # torch has no negative strides
+        array = array.copy()  # torch has no negative strides, which numpy takes for contiguous in a single row
     with warnings.catch_warnings():
         # read-only maps are only read here; torch warns in case somebody writes
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")

@@ -184,3 +184,9 @@ def test_cosines_name_the_row_of_a_later_block(monkeypatch):
 def test_cosines_refuse_unlike_widths():
     with pytest.raises(ValueError, match="as many columns, got 2 and 3"):
         cosines(np.ones((2, 2)), np.ones((2, 3)))
+
+
+def test_reversed_rows_pass_even_a_single_one():
+    x = np.arange(12, dtype=np.float64).reshape(4, 3) + 1
+    assert torch.equal(as_rows(x[::-1]), torch.from_numpy(x[::-1].copy()))
+    assert torch.equal(as_rows(x[::-1][:1]), torch.from_numpy(x[3:].copy()))
