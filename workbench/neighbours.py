@@ -1,5 +1,6 @@
 """The nearest rows of every row, exactly: one kernel for hubness, intrinsic dimension, retrieval and maps."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -14,6 +15,7 @@ __all__ = ["KnnGraph", "Metric", "knn_graph"]
 Metric = Literal["cosine", "euclidean", "dot"]
 
 BLOCK_NUMBERS = 2**25  # similarities held at a time: 128 MiB in float32
+LEAST_DEPTH = 4  # numbers in a group, below which groups save nothing
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ def knn_graph(
     """Exact nearest rows of `x` (n, d) for each of `queries` (m, d), or for each row of `x`, itself left out.
 
     Equal similarities go to the lower index. Cosines and inner products are computed in float32; distances in float64,
-    because they are small differences of large squares. `block` rows at a time; None keeps a block at 128 MiB or less.
+    because they are small differences of large squares. `block` rows at a time; None keeps a block at 128 MiB or less,
+    256 MiB for distances.
 
     Raises:
         TypeError: neither an array nor a tensor.
@@ -61,9 +64,14 @@ def knn_graph(
         raise ValueError(f"k must be at least 1 and {rule}, got {k}")
     base = _prepared(rows, metric)
     asking = base if queries is None else _prepared(asking, metric).to(base.device)
+    columns = base.T.contiguous()  # products with it are faster than with a transposed view
+    lengths = base.square().sum(dim=1) if metric == "euclidean" else None
     indices, similarities = np.empty((len(asking), k), np.int64), np.empty((len(asking), k), np.float32)
-    for part in row_blocks(len(asking), max(1, BLOCK_NUMBERS // n) if block is None else block):
-        near = _similarities(asking[part], base, metric)
+    size = max(1, BLOCK_NUMBERS // n) if block is None else block
+    parts = row_blocks(len(asking), size)
+    space = base.new_empty(min(size, len(asking)), n)  # taken once: fresh pages cost a tenth of the time
+    for part in parts:
+        near = _similarities(asking[part], columns, lengths, space)
         if queries is None:
             near[torch.arange(len(near)), torch.arange(part.start, part.stop)] = -torch.inf
         found = _top(near, k)
@@ -84,23 +92,43 @@ def _prepared(rows: Tensor, metric: str) -> Tensor:
     return rows.float()
 
 
-def _similarities(asking: Tensor, base: Tensor, metric: str) -> Tensor:
-    product = asking @ base.T
-    if metric != "euclidean":
+def _similarities(asking: Tensor, columns: Tensor, lengths: Tensor | None, space: Tensor) -> Tensor:
+    product = torch.mm(asking, columns, out=space[: len(asking)])
+    if lengths is None:
         return product
     # minus the squared distance, less the asking row's own square, which does not change its order
-    return product.mul_(2).sub_(base.square().sum(dim=1))
+    return product.mul_(2).sub_(lengths)
 
 
 def _top(near: Tensor, k: int) -> Tensor:
     """Columns of the k largest, in order of column; of equal ones the first."""
-    values, found = near.topk(min(k + 1, near.shape[1]), dim=1)
+    values, found = _largest(near, min(k + 1, near.shape[1]))
     found = found[:, :k].contiguous()
-    # topk keeps any of the equal ones: where the k-th equals the next, the whole row is sorted, stably
+    # any of the equal ones was kept: where the k-th equals the next, the whole row is sorted, stably
     tied = torch.nonzero(values[:, k - 1] == values[:, k])[:, 0] if values.shape[1] > k else found.new_empty(0)
     if len(tied) > 0:
         found[tied] = near[tied].sort(dim=1, descending=True, stable=True).indices[:, :k]
     return found.sort(dim=1).values
+
+
+def _largest(near: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k largest numbers of each row and their columns, as topk, in less time for long rows.
+
+    Columns j, j + width, j + 2 width, ... are one group. The k largest lie in the k groups of the largest maxima: a
+    group left out has k groups before it with a number as large each. So two short selections replace a long one.
+    """
+    n = near.shape[1]
+    deep = math.isqrt(n // k)
+    if deep < LEAST_DEPTH:
+        return near.topk(k, dim=1)
+    width = n // deep
+    tall = near[:, : deep * width].view(len(near), deep, width)
+    groups = tall.amax(dim=1).topk(k, dim=1, sorted=False).indices
+    columns = (groups[:, None] + width * torch.arange(deep, device=near.device)[:, None]).flatten(1)
+    rest = torch.arange(deep * width, n, device=near.device).expand(len(near), -1)
+    columns = torch.cat([columns, rest], dim=1)
+    values, place = near.gather(1, columns).topk(k, dim=1)
+    return values, columns.gather(1, place)
 
 
 def _values(near: Tensor, asking: Tensor, base: Tensor, found: Tensor, metric: str) -> Tensor:

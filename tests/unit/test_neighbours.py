@@ -53,6 +53,24 @@ def test_ties_go_to_the_lower_index(metric, k, rng):
     assert (knn_graph(x, k=k, metric=metric).indices == expected).all()
 
 
+@pytest.mark.parametrize("kind", ["spread", "tied", "sorted", "copies"])
+@pytest.mark.parametrize("k", [1, 5, 20])
+def test_long_rows_give_the_full_sort(k, kind, rng):
+    # long enough for the selection by groups, and no multiple of a group; dot products of whole numbers are exact
+    x = rng.integers(-2, 3, size=(997, 3)) if kind == "tied" else rng.integers(-900, 900, size=(997, 3))
+    if kind == "sorted":
+        x = x[np.argsort(-x @ x[0])]  # the nearest of one row lie side by side
+    if kind == "copies":
+        x = np.tile(x[:100], (10, 1))[:997]
+    near = x @ x.T
+    own = near.astype(float)
+    np.fill_diagonal(own, -np.inf)
+    for queries, expected in ((None, own), (x[:50].astype(float), near[:50])):
+        graph = knn_graph(x.astype(float), k=k, queries=queries, metric="dot")
+        assert (graph.indices == np.argsort(-expected, axis=1, kind="stable")[:, :k]).all()
+        assert (graph.similarities == np.take_along_axis(expected, graph.indices, axis=1)).all()
+
+
 def test_a_row_is_not_its_own_neighbour_but_its_copy_is():
     x = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     assert knn_graph(x, k=1).indices[:, 0].tolist() == [1, 0, 0]
