@@ -290,3 +290,17 @@ def test_files_that_hold_no_embeddings_are_refused_and_left_as_they_are(tmp_path
     for name in ("none.npy", "none.parquet"):
         with pytest.raises(FileNotFoundError):
             moments(tmp_path / name)
+
+
+def test_of_several_zero_rows_the_first_is_named_whatever_block_it_falls_in():
+    x = np.random.default_rng(0).normal(size=(9000, 3)).astype(np.float32)
+    x[[3, 5, 8, 9, 8500]] = 0
+    with pytest.raises(ValueError, match="row 3 is zero"):
+        moments(x)
+    with pytest.raises(ValueError, match="row 3 is zero"):
+        mean_cosine(x)
+    x[:10] = 1
+    with pytest.raises(ValueError, match="row 8500 is zero"):
+        moments(x)
+    with pytest.raises(ValueError, match="row 8500 is zero"):
+        mean_cosine(x)

@@ -1,6 +1,7 @@
 """`diagnose`: the same numbers as its parts, plain words where something is wrong, refusals; files of vectors."""
 
 import json
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -95,6 +96,55 @@ def test_bad_rows_are_refused(x, options, words):
 
 def test_the_time_is_foretold_to_within_a_few_seconds_for_small_data():
     assert 0 < expected_seconds(cloud()) < 30
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "d"), [(3_000, 64), (30_000, 64), (20_000, 384)])
+def test_the_time_is_foretold_to_a_factor_of_three(n, d):
+    """Of two on an idle machine; three here, where others may run."""
+    x = np.random.default_rng(0).normal(size=(n, d)).astype(np.float32)
+    foretold = expected_seconds(x)
+    began = time.perf_counter()
+    diagnose(x)
+    assert 1 / 3 < foretold / (time.perf_counter() - began) < 3
+
+
+@pytest.mark.parametrize("kind", [pa.list_, pa.large_list, lambda of: pa.list_(of, 4)], ids=["list", "large", "fixed"])
+def test_half_floats_of_a_parquet_are_read_as_they_stand(tmp_path, kind):
+    x = cloud(30, 4).astype(np.float16)
+    path = tmp_path / "half.parquet"
+    pq.write_table(pa.table({"embedding": pa.array(list(x), type=kind(pa.float16()))}), path, row_group_size=7)
+    whole = path.read_bytes()
+    found = read_vectors(path)
+    assert found.dtype == np.float16
+    np.testing.assert_array_equal(found, x)
+    assert path.read_bytes() == whole
+    assert diagnose(found)["isoscore"].value == pytest.approx(isoscore(x.astype(np.float64)).value, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        (pa.array([[1.0, 2], [1, 2, 3]], pa.list_(pa.float16())), "equally many"),
+        (pa.array([[1.0, 2], [1]], pa.large_list(pa.float32())), "equally many"),
+        (pa.array([[], []], pa.list_(pa.float16())), "must hold rows of floats"),
+        (pa.array([], pa.list_(pa.float32())), "equally many"),
+        (pa.array([[1.0], None], pa.list_(pa.float32())), "row 1 of 'embedding' is null"),
+        (pa.array([[1.0, 2], [3, 4], [5, None]], pa.list_(pa.float32())), "row 2 of 'embedding' holds a null"),
+        (pa.array([[1.0, 2], [None, 4]], pa.list_(pa.float16(), 2)), "row 1 of 'embedding' holds a null"),
+        (pa.array([[1, 2], [3, 4]]), "must hold rows of floats"),
+        (pa.array([["a"], ["b"]]), "must hold rows of floats"),
+        (pa.array([[[1.0]], [[2.0]]]), "must hold rows of floats"),
+        (pa.array([1.0, 2.0]), "must hold lists of floats"),
+    ],
+)
+def test_a_parquet_that_holds_no_vectors_is_refused_and_left_alone(tmp_path, column, words):
+    path = tmp_path / "bad.parquet"
+    pq.write_table(pa.table({"embedding": column}), path)
+    whole = path.read_bytes()
+    with pytest.raises(ValueError, match=words):
+        read_vectors(path)
+    assert path.read_bytes() == whole
 
 
 def test_every_kind_of_file_gives_the_same_rows(tmp_path):

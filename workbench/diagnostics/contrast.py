@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workbench.diagnostics.cosine import ROWS_AT_ONCE, checked_blocks
+from workbench.diagnostics.cosine import ROWS_AT_ONCE, checked_blocks, units_of
 from workbench.diagnostics.partition import block_estimate, drawn, without_each
 from workbench.intervals import Estimate, mean_interval
 from workbench.tensors import as_rows, row_blocks, unit
@@ -93,14 +93,6 @@ def uniformity(
     value = _log_means(np.logaddexp.reduce(logs, axis=None, keepdims=True), np.array([[len(kept)]])).item()
     left_out = _log_means(_without_each_block(logs), len(kept) - np.bincount(inner))
     return block_estimate(value, left_out, n=len(kept), definition=definition)
-
-
-def units_of(rows: Tensor, part: slice, name: str) -> Tensor:
-    """Unit rows of a block in float64; a zero row is refused by its number in the whole."""
-    largest = rows[part].abs().amax(dim=1)
-    if not (largest > 0).all():
-        raise ValueError(f"{name}: row {part.start + int(largest.argmin())} is zero and has no direction")
-    return unit(rows[part].double())
 
 
 def _log_sums(rows: Tensor, order: np.ndarray, starts: np.ndarray, t: float) -> np.ndarray:

@@ -75,8 +75,16 @@ def block_sums(rows: Tensor, block_of: np.ndarray) -> tuple[np.ndarray, np.ndarr
     counts = np.bincount(block_of)
     sums = np.zeros((len(counts), rows.shape[1]))
     for part in row_blocks(len(rows), ROWS_AT_ONCE):
-        np.add.at(sums, block_of[part], unit(rows[part].double()).cpu().numpy())
+        np.add.at(sums, block_of[part], units_of(rows, part, "x").cpu().numpy())
     return sums, counts
+
+
+def units_of(rows: Tensor, part: slice, name: str) -> Tensor:
+    """Unit rows of a block in float64; a zero row is refused by its number in the whole."""
+    largest = rows[part].abs().amax(dim=1)
+    if not (largest > 0).all():
+        raise ValueError(f"{name}: row {part.start + int((largest > 0).int().argmin())} is zero and has no direction")
+    return unit(rows[part].double())
 
 
 def index_hash(index: np.ndarray) -> np.ndarray:

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workbench.diagnostics.contrast import units_of
-from workbench.diagnostics.cosine import ROWS_AT_ONCE
+from workbench.diagnostics.cosine import ROWS_AT_ONCE, units_of
 from workbench.diagnostics.partition import drawn
 from workbench.tensors import as_rows, row_blocks, unit
 

@@ -8,8 +8,7 @@ import numpy as np
 from scipy.stats import mannwhitneyu
 from torch import Tensor
 
-from workbench.diagnostics.contrast import units_of
-from workbench.diagnostics.cosine import BLOCKS, ROWS_AT_ONCE, checked_blocks, index_hash
+from workbench.diagnostics.cosine import BLOCKS, ROWS_AT_ONCE, checked_blocks, index_hash, units_of
 from workbench.diagnostics.depth import LARGEST, Distance, distance_sums
 from workbench.diagnostics.partition import block_estimate
 from workbench.intervals import Estimate

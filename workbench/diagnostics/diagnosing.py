@@ -24,6 +24,8 @@ __all__ = ["diagnose", "expected_seconds"]
 
 UNIT = 1e-3  # lengths this near to 1 count as unit length
 TRY = 2_000  # rows of a try
+TRY_PASS = 8_192  # and of that of the moments
+SOLVED = 21 + 3 * 21 * 0.4  # eigenvectors of every partition function, and eigenvalues at 0.4 of their time
 SAMPLE = 5_000  # rows for what is quadratic in n
 Judge = Callable[[float], str]
 
@@ -75,21 +77,37 @@ def diagnose(
 
 
 def expected_seconds(x: np.ndarray | Tensor, *, sample: int | None = SAMPLE) -> float:
-    """Roughly how long `diagnose` takes on `x` here, in seconds: two small tries, scaled by their growth.
+    """Roughly how long `diagnose` takes on `x` here, in seconds: its parts on a few thousand rows, scaled by growth.
 
-    Right to a factor of about two. The moments grow with n, what is quadratic with the square of the sample.
+    Right to a factor of about two on a machine with nothing else to do. The tries take a second or so at d = 384.
 
     Raises:
-        TypeError, ValueError: rows that `as_rows` refuses.
+        TypeError, ValueError: rows that `as_rows` refuses, or a zero row among those tried.
     """
     rows = as_rows(x, least=2)
-    few, drawn = rows[:TRY], min(len(rows), sample or len(rows))
+    few = rows[:TRY]
+    more = min(len(rows), sample or len(rows)) / len(few)
+    passing = _seconds(lambda: moments(rows[:TRY_PASS]))
+    covariance = np.cov(few.double().cpu().numpy().T).reshape(rows.shape[1], rows.shape[1])
+    solving = _seconds(lambda: np.linalg.eigh(covariance))
+    summing = _seconds(lambda: partition_isotropy(few, blocks=np.zeros(len(few), int)))
+    near = _seconds(lambda: hubness(few, k=_nearest(len(few)), sample=None))
+    return (
+        passing * len(rows) / min(TRY_PASS, len(rows))
+        + SOLVED * solving  # eigenvalues without a block, each in turn, in three numbers; eigenvectors in one
+        + 21 * max(0.0, summing - solving) * more
+        + 2.4 * near * (more + more**2) / 2  # hubness is 1 / 2.4 of what looks at pairs: lists linear, search quadratic
+    )
+
+
+def _seconds(part: Callable[[], object]) -> float:
     began = time.perf_counter()
-    moments(few)
-    first = time.perf_counter()
-    hubness(few, k=1, sample=None)
-    pairs = time.perf_counter() - first
-    return (first - began) * len(rows) / len(few) + 8 * pairs * (drawn / len(few)) ** 2
+    part()
+    return time.perf_counter() - began
+
+
+def _nearest(n: int) -> int:
+    return min(10, max(1, n // 4))
 
 
 def _of_moments(record: Moments) -> list[Row]:
@@ -106,7 +124,7 @@ def _of_moments(record: Moments) -> list[Row]:
 
 
 def _of_neighbours(rows: Tensor, blocks: np.ndarray | None, sample: int | None, seed: int) -> Iterator[Row]:
-    k = min(10, max(1, len(rows) // 4))
+    k = _nearest(len(rows))
     said: list = []
 
     def hubs() -> Estimate:

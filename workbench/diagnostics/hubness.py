@@ -47,6 +47,9 @@ def hubness(
     of 2,000 rows, k = 10, cosine: skewness about 0.1 in 3 dimensions, 0.3 in 50, 0.4 in 384.
 
     Intervals: halves of the `blocks` (n,) against one another, each half with a graph of its own; open below 5 blocks.
+    About the mean at this n: they hold it in 92-97 % of simulations. Clusters of few rows are the exception, for half a
+    cluster has other hubs: at k = 5 and 33 rows in each, 87 % for the skewness and 91 % for anti-hubs; at 170 rows 93 %
+    and 95 %.
 
     Raises:
         TypeError: neither an array, a tensor nor a graph.

@@ -17,16 +17,19 @@ def participation_ratio(x: Rows, *, debias: bool = True, blocks: np.ndarray | No
     Between 1 (a line) and d (all directions alike), no unit, higher is more even; an isotropic Gaussian gives d. Rows
     (n, d) or their `Moments`. The raw ratio reads too low, about 1 / (1/PR + 1/n); by default tr(C)^2 and tr(C^2) are
     each replaced by their unbiased estimate for any distribution with finite fourth moments, so on few rows a value
-    may pass d. `debias=False` is the raw one. Rotation, scale and shift leave it as it is.
+    may pass d. The ratio itself keeps a bias under 0.1 % (isotropic, 100 rows and more), where one draw strays by 2 %.
+    `debias=False` is the raw one. Rotation, scale and shift leave it as it is.
 
-    Jackknife interval over blocks (`blocks` as in `moments`); on an isotropic cloud it is wider than need be.
+    Jackknife interval over blocks (`blocks` as in `moments`): 95-96 % in simulations; up to 1.3 times too wide, 99 %,
+    on a cloud that is nearly isotropic.
 
     Raises:
         ValueError: fewer than 4 rows (2 raw), rows that `moments` refuses, all rows equal, `blocks` beside a record, or
             too few rows to tell tr(C^2) from 0.
 
     Reference: Gao et al. 2017, A theory of multineuronal dimensionality; Himeno and Yamada 2014, Journal of
-        Multivariate Analysis 130, Eq. 2.3 and 2.4 (the unbiased estimates).
+        Multivariate Analysis 130 (the unbiased estimates); Zhou and Guo 2017, Statistics and Probability Letters 129
+        (the same in three equivalent forms).
     """
     words = "participation ratio tr(C)^2 / tr(C^2)" + (", each term unbiased" if debias else ", raw")
     return jackknifed(as_moments(x, blocks), lambda p: _ratio(p, debias), definition=words, least=FEWEST[debias])
@@ -38,7 +41,7 @@ def isoscore(x: Rows, *, debias: bool = True, blocks: np.ndarray | None = None) 
     In [0, 1] raw, no unit: 0 for a line, 1 for an isotropic Gaussian. Debiased by default as in
     `participation_ratio`, and then around these ends on few rows: raw, an isotropic Gaussian of 384 columns reads 0.20
     at 100 rows and 0.93 at 5000. `debias=False` is the published number, to rounding. Rotation, scale and shift leave
-    it as it is. Jackknife interval over blocks; on an isotropic cloud it is wider than need be.
+    it as it is. Jackknife interval over blocks: 95-96 % in simulations, 99 % on a cloud that is nearly isotropic.
 
     Raises:
         ValueError: one column, or as in `participation_ratio`.
@@ -95,7 +98,8 @@ def trace_squares(pool: Pool, *, debias: bool) -> tuple[float, float]:
 
     Unbiased for any distribution with finite fourth moments; needs 4 rows then, 2 raw.
 
-    Reference: Himeno and Yamada 2014, Eq. 2.3 and 2.4.
+    Reference: Himeno and Yamada 2014, Journal of Multivariate Analysis 130; Zhou and Guo 2017, Statistics and
+        Probability Letters 129.
     """
     n, c = pool.n, pool.covariance
     squared, square = float(np.trace(c)) ** 2, float(np.vdot(c, c))

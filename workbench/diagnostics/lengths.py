@@ -8,9 +8,9 @@ import numpy as np
 from scipy.stats import rankdata
 from torch import Tensor
 
-from workbench.diagnostics.cosine import block_sums, checked_blocks, pair_mean
+from workbench.diagnostics.cosine import ROWS_AT_ONCE, block_sums, checked_blocks, pair_mean, units_of
 from workbench.intervals import Estimate, jackknife_replicates
-from workbench.tensors import as_rows
+from workbench.tensors import as_rows, row_blocks
 
 __all__ = ["LengthProfile", "length_profile"]
 
@@ -136,6 +136,8 @@ def length_profile(
             f"lengths must hold a number above 0 for each of the {len(rows)} rows, got shape {tokens.shape}"
         )
     block_of = checked_blocks(blocks, len(rows))
+    for part in row_blocks(len(rows), ROWS_AT_ONCE):
+        units_of(rows, part, "x")  # a zero row is refused by its number among all rows, not in its bin
     members = [np.flatnonzero(mask) for mask in _bins(tokens, edges)]
     members = [rows_of for rows_of in members if len(rows_of)]
     if len(members) < 2:

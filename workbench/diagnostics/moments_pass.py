@@ -31,6 +31,9 @@ def read_block(
         ValueError: a row is zero while `unit_rows`.
     """
     rows = rows.cpu() if rows.device.type == "mps" else rows  # mps has no float64
+    if unit_rows and not (some := (rows != 0).any(dim=1)).all():
+        row = first + int(torch.argmin(some.int()))
+        raise ValueError(f"x: row {row} is zero and has no direction: drop it, or take unit_rows=False")
     width = rows.shape[1]
     one = groups is None
     names, codes = (np.array([None]), np.zeros(len(rows), int)) if one else np.unique(groups, return_inverse=True)
@@ -42,7 +45,7 @@ def read_block(
         for label in np.unique(labels[members]).tolist():
             chosen = members[labels[members] == label]
             x = rows[torch.from_numpy(chosen).to(rows.device)].double()
-            found[name].add(x, label, first + chosen)
+            found[name].add(x, label)
 
 
 @dataclass
@@ -90,14 +93,14 @@ class Group:
     blocks: dict[int, Block]
     unit_second: Tensor | None
 
-    def add(self, x: Tensor, label: int, numbers: np.ndarray) -> None:
-        """Add rows of one block; `numbers` are theirs among all rows."""
+    def add(self, x: Tensor, label: int) -> None:
+        """Add rows of one block."""
         if label not in self.blocks:
             self.blocks[label] = _empty_block(x, units=self.unit_second is not None)
         lengths = torch.linalg.vector_norm(x, dim=1)
         self.blocks[label].add(x, lengths)
         if self.unit_second is not None:
-            u = _unit(x, lengths, numbers)
+            u = _unit(x, lengths)
             self.blocks[label].unit_sum += u.sum(dim=0)
             _add_gram(self.unit_second, u)
 
@@ -123,13 +126,9 @@ def _empty_block(x: Tensor, *, units: bool) -> Block:
     )
 
 
-def _unit(x: Tensor, lengths: Tensor, numbers: np.ndarray) -> Tensor:
+def _unit(x: Tensor, lengths: Tensor) -> Tensor:
     if FAIR[0] < lengths.min() and lengths.max() < FAIR[1]:
         return x / lengths[:, None]
-    some = (x != 0).any(dim=1)
-    if not some.all():
-        row = numbers[int(torch.argmin(some.int()))]
-        raise ValueError(f"x: row {row} is zero and has no direction: drop it, or take unit_rows=False")
     return unit(x)  # slower, and safe where squares leave the range of float64
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workbench.diagnostics.cosine import checked_blocks
+from workbench.diagnostics.cosine import ROWS_AT_ONCE, checked_blocks
 from workbench.intervals import Estimate
 from workbench.intervals.estimate import t_estimate
 from workbench.neighbours import KnnGraph, Metric, knn_graph
@@ -24,6 +24,7 @@ from workbench.tensors import as_rows, row_blocks, unit
 __all__ = [
     "NeighbourLists",
     "Piece",
+    "check_directions",
     "estimated",
     "first_inside",
     "lists_around",
@@ -83,8 +84,11 @@ def neighbour_lists(
     sample: int | None,
     seed: int,
     blocks: np.ndarray | None,
+    name: str = "x",
 ) -> NeighbourLists:
     """Lists of a seeded sample of the rows of `x`, or those of a graph, whose own metric then counts.
+
+    `name` is what errors call the rows.
 
     Raises:
         TypeError: neither an array, a tensor nor a graph.
@@ -94,6 +98,7 @@ def neighbour_lists(
         return lists_of(x, k=k, blocks=blocks)
     rows = as_rows(x, least=2).detach()
     index, block_of = sampled(len(rows), sample, seed), checked_blocks(blocks, len(rows))
+    check_directions(rows, metric, name)
     return lists_around(prepared(rows[index], metric), k=k, metric=metric, block_of=block_of[index], index=index)
 
 
@@ -108,6 +113,18 @@ def sampled(n: int, sample: int | None, seed: int) -> np.ndarray:
     if sample is None or sample >= n:
         return np.arange(n)
     return np.sort(np.random.default_rng(seed).choice(n, sample, replace=False))
+
+
+def check_directions(rows: Tensor, metric: str, name: str) -> None:
+    """Refuse a zero row for the cosine by its number among all rows, whether it would be drawn or not.
+
+    Raises:
+        ValueError: there is one.
+    """
+    for part in row_blocks(len(rows), ROWS_AT_ONCE) if metric == "cosine" else ():
+        zero = (rows[part] == 0).all(dim=1)
+        if zero.any():
+            raise ValueError(f"{name}: row {part.start + int(zero.int().argmax())} is zero and has no direction")
 
 
 def prepared(rows: Tensor, metric: str) -> Tensor:

@@ -58,10 +58,13 @@ def _parquet(path: Path, name: str | None) -> np.ndarray:
         raise ValueError(f"{path}: column {name!r} must hold lists of floats, got {kind}")
     if column.null_count:
         raise ValueError(f"{path}: row {column.is_null().to_pylist().index(True)} of {name!r} is null")
-    flat = column.flatten().to_numpy(zero_copy_only=False)
-    if len(column) == 0 or len(flat) % len(column) or len(set(_lengths(column))) != 1:
+    values = column.flatten()
+    if len(column) == 0 or len(values) % len(column) or len(set(_lengths(column))) != 1:
         raise ValueError(f"{path}: every row of {name!r} must hold equally many floats")
-    return flat.reshape(len(column), -1)
+    if values.null_count:  # numpy would make it NaN
+        row = values.is_null().to_numpy(zero_copy_only=False).argmax() // (len(values) // len(column))
+        raise ValueError(f"{path}: row {row} of {name!r} holds a null")
+    return values.to_numpy(zero_copy_only=False).reshape(len(column), -1)
 
 
 def _lengths(column: Any) -> list[int]:  # noqa: ANN401 - pyarrow is loaded only where it is used

@@ -8,7 +8,14 @@ import torch
 from torch import Tensor
 
 from workbench.diagnostics.cosine import checked_blocks
-from workbench.diagnostics.neighbour_lists import NeighbourLists, estimated, lists_around, prepared, sampled
+from workbench.diagnostics.neighbour_lists import (
+    NeighbourLists,
+    check_directions,
+    estimated,
+    lists_around,
+    prepared,
+    sampled,
+)
 from workbench.diagnostics.spaces import common
 from workbench.intervals import Estimate
 from workbench.neighbours import Metric
@@ -127,6 +134,8 @@ def _spaces(
         raise ValueError(f"x and map must have as many rows, got {len(first)} and {len(second)}")
     if "dot" in metrics:
         raise ValueError("metric must be cosine or euclidean, got dot: ranks need a distance")
+    for rows, metric in ((first, metrics[0]), (second, metrics[1])):
+        check_directions(rows, metric, "x")  # the map is Euclidean
     index = sampled(len(first), sample, seed)
     one, other = prepared(first[index], metrics[0]), prepared(second[index], metrics[1])
     return one, other.to(one.device)
