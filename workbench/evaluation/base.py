@@ -113,7 +113,7 @@ class Evaluation(Mapping[str, Estimate]):
         if bins < 1:
             raise ValueError(f"bins must be at least 1, got {bins}")
         names = buckets(self.columns[column], bins=bins)
-        return {name: self.take(np.flatnonzero(names == name)) for name in dict.fromkeys(names[np.argsort(names)])}
+        return {str(name): self.take(np.flatnonzero(names == name)) for name in np.unique(names)}
 
 
 def evaluation_of(
