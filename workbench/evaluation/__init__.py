@@ -1,26 +1,45 @@
 """Predictions and gold in, per-item arrays and estimates out."""
 
 from workbench.evaluation.base import Evaluation, Sentences
+from workbench.evaluation.bitext import evaluate_bitext
 from workbench.evaluation.classification import probe
 from workbench.evaluation.demonstrations import Pools, draw_pools, nearest_example
+from workbench.evaluation.likelihood import bits_per_byte, bits_per_character, perplexity
 from workbench.evaluation.matching import evaluate_matching
+from workbench.evaluation.pairs import auc, evaluate_pairs
 from workbench.evaluation.rankings import rank_metrics
 from workbench.evaluation.reranking import PairScores, evaluate_reranking
 from workbench.evaluation.retrieval import evaluate_retrieval, evaluate_run
+from workbench.evaluation.spans import span_f1, spans_of
 from workbench.evaluation.sts import evaluate_sts
+from workbench.evaluation.summaries import pk, rouge, window_diff
+from workbench.evaluation.words import evaluate_analogies, evaluate_word_similarity
 
 __all__ = [
     "Evaluation",
     "PairScores",
     "Pools",
     "Sentences",
+    "auc",
+    "bits_per_byte",
+    "bits_per_character",
     "draw_pools",
+    "evaluate_analogies",
+    "evaluate_bitext",
     "evaluate_matching",
+    "evaluate_pairs",
     "evaluate_reranking",
     "evaluate_retrieval",
     "evaluate_run",
     "evaluate_sts",
+    "evaluate_word_similarity",
     "nearest_example",
+    "perplexity",
+    "pk",
     "probe",
     "rank_metrics",
+    "rouge",
+    "span_f1",
+    "spans_of",
+    "window_diff",
 ]

@@ -141,7 +141,9 @@ def evaluation_of(
     for name, (function, definition) in statistics.items():
         value = float(function(np.arange(len(ids))))
         if math.isfinite(value):
-            parts = np.array([float(function(np.flatnonzero(block != one))) for one in np.unique(block)])
+            names = np.unique(block)
+            kept = [np.flatnonzero(block != name) for name in names] if len(names) > 1 else []
+            parts = np.array([float(function(rows)) for rows in kept])
             scores[name], replicates[name] = _statistic(value, parts, definition), parts
     return Evaluation(
         task,
