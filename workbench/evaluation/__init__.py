@@ -2,10 +2,19 @@
 
 from workbench.evaluation.base import Evaluation, Sentences
 from workbench.evaluation.bitext import evaluate_bitext
-from workbench.evaluation.classification import probe
+from workbench.evaluation.classification import (
+    evaluate_class_texts,
+    evaluate_knn,
+    evaluate_nearest_mean,
+    evaluate_probe,
+    probe,
+)
+from workbench.evaluation.clustering import evaluate_clustering
 from workbench.evaluation.demonstrations import Pools, draw_pools, nearest_example
+from workbench.evaluation.few_shot import evaluate_classification
 from workbench.evaluation.likelihood import bits_per_byte, bits_per_character, perplexity
 from workbench.evaluation.matching import evaluate_matching
+from workbench.evaluation.multilabel import evaluate_multilabel
 from workbench.evaluation.pairs import auc, evaluate_pairs
 from workbench.evaluation.rankings import rank_metrics
 from workbench.evaluation.reranking import PairScores, evaluate_reranking
@@ -26,8 +35,15 @@ __all__ = [
     "draw_pools",
     "evaluate_analogies",
     "evaluate_bitext",
+    "evaluate_class_texts",
+    "evaluate_classification",
+    "evaluate_clustering",
+    "evaluate_knn",
     "evaluate_matching",
+    "evaluate_multilabel",
+    "evaluate_nearest_mean",
     "evaluate_pairs",
+    "evaluate_probe",
     "evaluate_reranking",
     "evaluate_retrieval",
     "evaluate_run",
