@@ -1,0 +1,25 @@
+"""Search: exact and approximate indexes, BM25, fusion, feedback and reranking. Never a metric."""
+
+from workbench.retrieval.bm25 import BM25
+from workbench.retrieval.dense import DenseIndex
+from workbench.retrieval.exact import search
+from workbench.retrieval.feedback import expand_terms, rocchio
+from workbench.retrieval.fusion import fuse
+from workbench.retrieval.hits import Hits
+from workbench.retrieval.quantised import BinaryIndex, PQIndex, recall_against
+from workbench.retrieval.rerank import Reranker, rerank
+
+__all__ = [
+    "BM25",
+    "BinaryIndex",
+    "DenseIndex",
+    "Hits",
+    "PQIndex",
+    "Reranker",
+    "expand_terms",
+    "fuse",
+    "recall_against",
+    "rerank",
+    "rocchio",
+    "search",
+]
