@@ -92,3 +92,13 @@ def test_a_probe_never_tests_on_a_group_it_was_trained_on(rng):
 def test_a_probe_refuses(rng, labels, groups, words):
     with pytest.raises(ValueError, match=words):
         probe(rng.normal(size=(20, 3)), labels, groups=groups or [str(i) for i in range(len(labels))])
+
+
+def test_items_are_known_again_in_other_subsets_by_their_texts(rng):
+    names = [f"text {i}" for i in range(90)]
+    table = Table({name: rng.normal(size=4) for name in names})
+    data = Pairs([*names[:44], names[0]], [*names[44:88], names[44]], rng.normal(size=45))
+    whole, part = evaluate_sts(table, data), evaluate_sts(table, data.take(range(10, 40)))
+    assert len(set(whole.ids)) == 45  # the last pair is the first again
+    assert whole.ids[10:40] == part.ids
+    assert whole.ids[44] == f"{whole.ids[0]}-1"

@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from workbench.cli.evaluation import evaluations_at, print_comparison
 from workbench.cli.shared import app, checked, err, fail, find, out, split, values_of
 from workbench.experiments.keys import Plan, plan_run
 from workbench.experiments.papers import Paper, find_papers
@@ -76,10 +77,16 @@ def sweep(
 
 @app.command()
 def compare(
-    first: Annotated[str, typer.Argument(help="SLUG, SLUG/KEY, a run's folder or a record.json")],
+    first: Annotated[str, typer.Argument(help="SLUG, SLUG/KEY, a run's folder or record; or evaluations")],
     second: Annotated[str, typer.Argument(help="likewise")],
 ) -> None:
-    """Shows how the recipes of two runs differ, then their claims side by side."""
+    """Shows how the recipes of two runs differ, then their claims; of two evaluations, the paired test of each task."""
+    x, y = checked(lambda: (evaluations_at(first), evaluations_at(second)))
+    if x and y:
+        print_comparison(x, y)
+        return
+    if x or y:
+        fail(2, f"{first if x else second} holds evaluations and {second if x else first} does not")
     from workbench.experiments.differences import claims_side_by_side, find_run, recipe_differences
 
     (a, mine), (b, theirs) = checked(lambda: (find_run(first), find_run(second)))

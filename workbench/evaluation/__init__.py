@@ -10,28 +10,37 @@ from workbench.evaluation.classification import (
     probe,
 )
 from workbench.evaluation.clustering import evaluate_clustering
+from workbench.evaluation.comparison import Compared, Comparison, compare
 from workbench.evaluation.demonstrations import Pools, draw_pools, nearest_example
 from workbench.evaluation.few_shot import evaluate_classification
 from workbench.evaluation.likelihood import bits_per_byte, bits_per_character, perplexity
 from workbench.evaluation.matching import evaluate_matching
 from workbench.evaluation.multilabel import evaluate_multilabel
 from workbench.evaluation.pairs import auc, evaluate_pairs
+from workbench.evaluation.ranking_systems import Placed, Ranking, borda_points, rank_intervals, rank_systems
 from workbench.evaluation.rankings import rank_metrics
 from workbench.evaluation.reranking import PairScores, evaluate_reranking
 from workbench.evaluation.retrieval import evaluate_retrieval, evaluate_run
+from workbench.evaluation.saving import is_evaluation, load_evaluation, save_evaluation
 from workbench.evaluation.spans import span_f1, spans_of
 from workbench.evaluation.sts import evaluate_sts
 from workbench.evaluation.summaries import pk, rouge, window_diff
 from workbench.evaluation.words import evaluate_analogies, evaluate_word_similarity
 
 __all__ = [
+    "Compared",
+    "Comparison",
     "Evaluation",
     "PairScores",
+    "Placed",
     "Pools",
+    "Ranking",
     "Sentences",
     "auc",
     "bits_per_byte",
     "bits_per_character",
+    "borda_points",
+    "compare",
     "draw_pools",
     "evaluate_analogies",
     "evaluate_bitext",
@@ -49,12 +58,17 @@ __all__ = [
     "evaluate_run",
     "evaluate_sts",
     "evaluate_word_similarity",
+    "is_evaluation",
+    "load_evaluation",
     "nearest_example",
     "perplexity",
     "pk",
     "probe",
+    "rank_intervals",
     "rank_metrics",
+    "rank_systems",
     "rouge",
+    "save_evaluation",
     "span_f1",
     "spans_of",
     "window_diff",

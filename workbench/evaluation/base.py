@@ -1,6 +1,8 @@
 """The one form of every evaluation: what each item contributed, the scores with their intervals, and the recipe."""
 
+import hashlib
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -172,6 +174,19 @@ def lengths_of(encoder: object, texts: Sequence[str]) -> np.ndarray:
     return np.asarray(counted(texts) if counted else [len(text) for text in texts], dtype=np.int64)
 
 
+def ids_of(*columns: Sequence[str]) -> list[str]:
+    """An id for each row made of its texts: equal rows in different subsets of a set are known again by it.
+
+    The first 16 hexadecimal digits of their SHA-256; rows that come more than once are counted.
+    """
+    ids, seen = [], Counter()
+    for row in zip(*columns, strict=True):
+        name = hashlib.sha256("\x1f".join(row).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        ids.append(f"{name}-{seen[name]}" if seen[name] else name)
+        seen[name] += 1
+    return ids
+
+
 def buckets(values: Sequence, *, bins: int) -> np.ndarray:
     """Name of each value's group: the value itself, or one of `bins` equally full ranges where many are numbers."""
     column = np.asarray(values)
@@ -192,7 +207,7 @@ def _mean(values: np.ndarray, definition: str) -> Estimate:
 def _statistic(value: float, parts: np.ndarray, definition: str) -> Estimate:
     if len(parts) >= 5 and np.isfinite(parts).all():
         return jackknife_replicates(value, parts, definition=definition)
-    return _unbounded(value, len(parts), "block", definition)
+    return _unbounded(value, max(1, len(parts)), "block", definition)
 
 
 def _unbounded(value: float, n: int, unit: str, definition: str) -> Estimate:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from workbench.corpora import Pairs
-from workbench.evaluation.base import Evaluation, Sentences, evaluation_of, lengths_of, recipe_of
+from workbench.evaluation.base import Evaluation, Sentences, evaluation_of, ids_of, lengths_of, recipe_of
 from workbench.intervals import blocks_of
 from workbench.neighbours import knn_graph
 from workbench.tensors import as_rows, row_blocks, unit
@@ -52,7 +52,7 @@ def evaluate_bitext(encoder: Sentences, data: Pairs, *, neighbours: int = 4) -> 
         "bitext",
         main="f1",
         arrays=arrays,
-        ids=[str(i) for i in range(n)],
+        ids=ids_of(data.left, data.right),
         means={name: _definition(name, neighbours) for name in arrays},
         blocks=blocks_of(data.left),
         columns={**data.columns, "length": lengths_of(encoder, data.left).tolist()},

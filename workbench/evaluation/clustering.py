@@ -10,7 +10,7 @@ import numpy as np
 
 from workbench.corpora import Labels
 from workbench.evaluation.agreement import MEASURES, matched
-from workbench.evaluation.base import Evaluation, Sentences, evaluation_of, lengths_of, recipe_of
+from workbench.evaluation.base import Evaluation, Sentences, evaluation_of, ids_of, lengths_of, recipe_of
 from workbench.evaluation.labelled import as_codes, vectors_of
 from workbench.intervals import Estimate, Unit, blocks_of
 from workbench.intervals.estimate import t_estimate
@@ -165,7 +165,7 @@ def _scored(
         "clustering",
         main="v_measure",
         arrays={"accuracy": _right(kept, n)},
-        ids=[str(i) for i in range(n)],
+        ids=ids_of(data.texts),
         means={"accuracy": "share of items in the cluster matched to their label"},
         statistics={
             name: (lambda rows, name=name: _value(rows, kept, name), definition)

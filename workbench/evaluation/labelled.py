@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from workbench.corpora import Corpus, Labels
-from workbench.evaluation.base import Evaluation, Sentences, evaluation_of, lengths_of, recipe_of
+from workbench.evaluation.base import Evaluation, Sentences, evaluation_of, ids_of, lengths_of, recipe_of
 from workbench.intervals import blocks_of
 from workbench.tensors import as_rows
 
@@ -145,7 +145,7 @@ def accuracy_and_f1(
         "classification",
         main="accuracy",
         arrays={"accuracy": (predicted == gold).mean(axis=0), "gold": gold, **dict(zip(runs, predicted, strict=True))},
-        ids=[str(i) for i in rows],
+        ids=ids_of(texts),
         means={"accuracy": "share of rows whose label is predicted right"},
         statistics={
             "macro_f1": (

@@ -3,7 +3,7 @@
 import numpy as np
 
 from workbench.corpora import Corpus, Labels
-from workbench.evaluation.base import Evaluation, Sentences, evaluation_of, lengths_of, recipe_of
+from workbench.evaluation.base import Evaluation, Sentences, evaluation_of, ids_of, lengths_of, recipe_of
 from workbench.evaluation.labelled import Rounds, as_codes, labels_of, rounds_of, vectors_of
 from workbench.intervals import blocks_of
 from workbench.tensors import unit
@@ -91,7 +91,7 @@ def _scored(rounds: Rounds, gold: np.ndarray, given: np.ndarray, encoder: Senten
             "gold": gold.sum(axis=1),
             "given": given.sum(axis=1),
         },
-        ids=[str(i) for i in rows],
+        ids=ids_of(texts),
         means={"accuracy": "share of rows whose set of labels is predicted right"},
         statistics={
             "macro_f1": (lambda kept: f1(gold[kept], given[kept]), "mean over the labels of F1"),

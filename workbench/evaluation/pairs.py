@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from workbench.corpora import Pairs
-from workbench.evaluation.base import Evaluation, Sentences, Statistic, evaluation_of, lengths_of, recipe_of
+from workbench.evaluation.base import Evaluation, Sentences, Statistic, evaluation_of, ids_of, lengths_of, recipe_of
 from workbench.intervals import Estimate, blocks_of
 from workbench.intervals.estimate import t_estimate
 from workbench.tensors import as_rows, unit
@@ -48,7 +48,7 @@ def evaluate_pairs(encoder: Sentences, data: Pairs, *, train: Pairs | None = Non
         "pairs",
         main="average_precision",
         arrays=arrays,
-        ids=[str(i) for i in range(len(label))],
+        ids=ids_of(data.left, data.right),
         means=means,
         statistics=statistics,
         blocks=blocks_of(data.left),

@@ -5,7 +5,7 @@ import torch
 from scipy.stats import rankdata
 
 from workbench.corpora import Pairs
-from workbench.evaluation.base import Evaluation, Sentences, evaluation_of, lengths_of, recipe_of
+from workbench.evaluation.base import Evaluation, Sentences, evaluation_of, ids_of, lengths_of, recipe_of
 from workbench.intervals import blocks_of
 from workbench.tensors import as_rows, unit
 
@@ -35,7 +35,7 @@ def evaluate_sts(encoder: Sentences, pairs: Pairs) -> Evaluation:
         "sts",
         main="spearman",
         arrays={"cosine": cosines, "score": gold},
-        ids=[str(i) for i in range(len(gold))],
+        ids=ids_of(pairs.left, pairs.right),
         statistics={
             "spearman": (
                 lambda rows: _pearson(rankdata(cosines[rows]), rankdata(gold[rows])),

@@ -7,7 +7,7 @@ normal quantile and no bootstrap is used: with three trained models those cover 
 from workbench.intervals.blocks import blocks_of, jackknife, jackknife_replicates
 from workbench.intervals.estimate import Estimate, Unit
 from workbench.intervals.means import mean_interval
-from workbench.intervals.resampling import bootstrap, holm, permutation_test
+from workbench.intervals.resampling import bootstrap, holm, permutation_test, permutation_tests
 from workbench.intervals.seeds import seed_block_interval, seed_item_interval
 from workbench.intervals.verdicts import Verdict, detectable_effect, judge_bound, judge_effect, seeds_needed
 
@@ -23,6 +23,7 @@ __all__ = [
     "blocks_of",
     "bootstrap",
     "permutation_test",
+    "permutation_tests",
     "holm",
     "judge_effect",
     "judge_bound",

@@ -1,12 +1,14 @@
 """Bootstrap, permutation and Holm's correction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from workbench.intervals.estimate import LEVEL, Estimate, Numbers, checked, t_quantile
 
-__all__ = ["bootstrap", "holm", "permutation_test"]
+__all__ = ["bootstrap", "holm", "permutation_test", "permutation_tests"]
+
+ALL_FLIPS = 12  # up to so many differences every combination of signs is tried
 
 
 def bootstrap(
@@ -70,17 +72,48 @@ def permutation_test(differences: Numbers, *, rng: np.random.Generator, resample
         ValueError: not 1-D, no differences, fewer than 100 resamples, or a value that is not finite.
     """
     d = checked(differences, "differences", least=(1,))
+    return float(permutation_tests(d[:, None], rng=rng, resamples=resamples)[0])
+
+
+def permutation_tests(
+    differences: Numbers, *, rng: np.random.Generator, resamples: int = 10_000, mid: bool = False
+) -> np.ndarray:
+    """`permutation_test` of each column of `differences` (n, m), float64 (m,): the same flips for all, one product.
+
+    In (0, 1]. With `mid`, flips exactly as extreme as the data count half (twice the one-sided mid-p): of data with
+    few distinct values, such as right or wrong, the plain p below 0.05 comes up in some 3.5 % of null cases, mid-p in
+    5 %; of others the two agree.
+
+    Raises:
+        ValueError: not 2-D, no differences, fewer than 100 resamples, or a value that is not finite.
+
+    Reference: Lancaster 1961, Journal of the American Statistical Association 56(294), on mid-p.
+    """
+    d = checked(differences, "differences", least=(1, 1))
     if resamples < 100:
         raise ValueError(f"a permutation test needs at least 100 resamples, got {resamples}")
-    observed = abs(d.sum()) - 1e-12 * np.abs(d).sum()  # equal sums differ by rounding when added in another order
-    if len(d) <= 12:
-        signs = 1 - 2 * (np.arange(2 ** len(d))[:, None] >> np.arange(len(d)) & 1)
-        return float(np.mean(np.abs(signs @ d) >= observed))
-    extreme, step = 0, max(1, 2_000_000 // len(d))
+    observed = np.abs(d.sum(axis=0))
+    rounding = 1e-12 * np.abs(d).sum(axis=0)  # equal sums differ by it when added in another order
+    weight = np.where(mid & (observed > rounding), 0.5, 1.0)  # nothing is less extreme than a sum of 0
+    above, reached, flips = np.zeros(d.shape[1]), np.zeros(d.shape[1]), 0
+    for signs in _flips(len(d), rng, resamples):
+        sums = np.abs(signs @ d)
+        above += np.count_nonzero(sums > observed + rounding, axis=0)
+        reached += np.count_nonzero(sums >= observed - rounding, axis=0)
+        flips += len(signs)
+    if len(d) > ALL_FLIPS:  # the data are one more draw
+        reached, flips = reached + 1, flips + 1
+    return (above + weight * (reached - above)) / flips
+
+
+def _flips(n: int, rng: np.random.Generator, resamples: int) -> Iterator[np.ndarray]:
+    """Signs of n differences, a draw a row, in parts of some 16 MB: all 2^n where those are few, else at random."""
+    if n <= ALL_FLIPS:
+        yield 1.0 - 2 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
+        return
+    step = max(1, 2_000_000 // n)
     for start in range(0, resamples, step):
-        signs = 1 - 2 * rng.integers(0, 2, size=(min(step, resamples - start), len(d)), dtype=np.int8)
-        extreme += int(np.count_nonzero(np.abs(signs @ d) >= observed))
-    return (1 + extreme) / (1 + resamples)
+        yield 1.0 - 2 * rng.integers(0, 2, size=(min(step, resamples - start), n), dtype=np.int8)
 
 
 def holm(p_values: Numbers) -> np.ndarray:
