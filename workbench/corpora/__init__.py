@@ -18,6 +18,7 @@ from workbench.corpora.records import (
     Words,
 )
 from workbench.corpora.rendered import draw_text
+from workbench.corpora.searches import function_search, title_and_body
 from workbench.corpora.synthetic import infill_words, trigram_texts
 
 __all__ = [
@@ -26,5 +27,5 @@ __all__ = [
     "Source", "Entry", "UnknownCorpus",
     "draw_canvases", "draw_text", "Canvases", "cldr_locales",
     "typos", "drop_words", "shuffle_words", "planted_duplicates", "wrong_pairs",
-    "infill_words", "trigram_texts",
+    "infill_words", "trigram_texts", "function_search", "title_and_body",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ from workbench.retrieval.exact import search
 from workbench.retrieval.feedback import expand_terms, rocchio
 from workbench.retrieval.fusion import fuse
 from workbench.retrieval.hits import Hits
+from workbench.retrieval.multifield import search_fields, sum_scores
 from workbench.retrieval.quantised import BinaryIndex, PQIndex, recall_against
 from workbench.retrieval.rerank import Reranker, rerank
 
@@ -22,4 +23,6 @@ __all__ = [
     "rerank",
     "rocchio",
     "search",
+    "search_fields",
+    "sum_scores",
 ]
