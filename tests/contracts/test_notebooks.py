@@ -1,6 +1,7 @@
 """Every paper's notebook keeps the rules, every committed record belongs to its notebook, pages are fresh."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -33,7 +34,8 @@ def test_every_record_belongs_to_its_notebook_as_it_stands(root):
         assert record["parameters"] == paper.resolve({"scale": "small"})
         for figure in record["figures"]:
             assert figure["alt"]
-            assert (root / "figures" / paper.slug / f"{figure['name']}.svg").is_file()
+            picture = (root / "figures" / paper.slug / f"{figure['name']}.svg").read_text(encoding="utf-8")
+            assert re.search(r'<svg[^>]* width="(820|1080)"', picture), "not the width that our figures ask for"
 
 
 def test_the_table_of_papers_is_fresh(root):
