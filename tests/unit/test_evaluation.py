@@ -102,3 +102,15 @@ def test_items_are_known_again_in_other_subsets_by_their_texts(rng):
     assert len(set(whole.ids)) == 45  # the last pair is the first again
     assert whole.ids[10:40] == part.ids
     assert whole.ids[44] == f"{whole.ids[0]}-1"
+
+
+def test_an_evaluation_shows_its_scores_in_a_line_a_table_and_a_frame(rng):
+    names = [f"text {i}" for i in range(60)]
+    table = Table({name: rng.normal(size=4) for name in names})
+    found = evaluate_sts(table, Pairs(names[:30], names[30:], rng.normal(size=30)))
+    assert repr(found) == f"Evaluation(sts: spearman {found['spearman']}, 2 metrics of 30 items)"
+    assert str(found).splitlines()[1].split()[:2] == ["spearman", f"{found['spearman'].value:.3f}"]
+    assert "<td>pearson</td>" in found._repr_html_()
+    frame = found.to_frame().set_index("metric")
+    assert frame.loc["pearson", "value"] == found["pearson"].value
+    assert set(frame.index) == set(found)

@@ -4,12 +4,13 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from workbench.evaluation.tables import Table
 from workbench.intervals import Estimate, blocks_of, jackknife_replicates, mean_interval
 
 __all__ = ["Evaluation", "Sentences"]
@@ -27,8 +28,8 @@ class Sentences(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation(Mapping[str, Estimate]):
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation(Table, Mapping[str, Estimate]):
     """Scores by metric name, as in `result["ndcg@10"]`, with what each item contributed to them.
 
     A metric is either the mean of an array, with Student's t over the items, or a statistic of all items together
@@ -58,7 +59,22 @@ class Evaluation(Mapping[str, Estimate]):
     columns: dict[str, tuple] = field(default_factory=dict)
     source: str = ""
     recipe: dict[str, object] = field(default_factory=dict)
-    statistics: dict[str, Statistic] = field(default_factory=dict, repr=False)
+    statistics: dict[str, Statistic] = field(default_factory=dict)
+
+    heads = ("metric", "value [95 %]", "n", "unit")
+
+    def __repr__(self) -> str:
+        best = f"{self.main} {self.scores[self.main]}, " if self.main in self.scores else ""
+        return f"Evaluation({self.task}: {best}{len(self.scores)} metrics of {len(self.ids):,} items)"
+
+    def cells(self) -> list[tuple[str, ...]]:
+        """The table's cells as texts, a row for each metric, the main one first; not multiplied."""
+        names = sorted(self.scores, key=lambda name: name != self.main)
+        return [(name, str(self.scores[name]), f"{self.scores[name].n:,}", self.scores[name].unit) for name in names]
+
+    def records(self) -> list[dict[str, object]]:
+        """The metrics as plain numbers, with their definitions."""
+        return [{"metric": name, **asdict(self.scores[name])} for name, *_ in self.cells()]
 
     def __getitem__(self, metric: str) -> Estimate:
         return self.scores[metric]
