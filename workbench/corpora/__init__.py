@@ -19,7 +19,9 @@ from workbench.corpora.records import (
 )
 from workbench.corpora.rendered import draw_text
 from workbench.corpora.searches import function_search, title_and_body
+from workbench.corpora.smaller import relevant_documents, sampled_corpus, with_documents
 from workbench.corpora.synthetic import infill_words, trigram_texts
+from workbench.corpora.task_sets import builtin_tasks, largest_groups, local_tasks
 
 __all__ = [
     "load", "catalogue", "fingerprint",
@@ -28,4 +30,5 @@ __all__ = [
     "draw_canvases", "draw_text", "Canvases", "cldr_locales",
     "typos", "drop_words", "shuffle_words", "planted_duplicates", "wrong_pairs",
     "infill_words", "trigram_texts", "function_search", "title_and_body",
+    "builtin_tasks", "largest_groups", "local_tasks", "relevant_documents", "sampled_corpus", "with_documents",
 ]  # fmt: skip

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from workbench.encoders.attention import attention_temperature
+    from workbench.encoders.counted import hashed_encoder, tfidf_encoder
     from workbench.encoders.dual import DualEncoder
     from workbench.encoders.encoder import Encoder
+    from workbench.encoders.families import cheap_encoders, untrained
     from workbench.encoders.file_encoding import encode_file
     from workbench.encoders.images import ImageEncoder
     from workbench.encoders.loading import load_encoder
+    from workbench.encoders.readings import Readings
     from workbench.encoders.settings import Settings
     from workbench.encoders.sources import UnknownModel, find_model, model_fingerprint
     from workbench.encoders.states import TokenStates
@@ -23,36 +26,46 @@ __all__ = [
     "DualEncoder",
     "Encoder",
     "ImageEncoder",
+    "Readings",
     "Settings",
     "SpaceUse",
     "TokenStates",
     "UnknownModel",
     "VectorStore",
     "attention_temperature",
+    "cheap_encoders",
     "clear_store",
     "encode_file",
     "find_model",
+    "hashed_encoder",
     "load_encoder",
     "model_fingerprint",
     "store_report",
+    "tfidf_encoder",
+    "untrained",
 ]
 
 _HOMES = {
     "DualEncoder": "dual",
     "Encoder": "encoder",
     "ImageEncoder": "images",
+    "Readings": "readings",
     "Settings": "settings",
     "SpaceUse": "store_use",
     "TokenStates": "states",
     "UnknownModel": "sources",
     "VectorStore": "store",
     "attention_temperature": "attention",
+    "cheap_encoders": "families",
     "clear_store": "store_use",
     "encode_file": "file_encoding",
     "find_model": "sources",
+    "hashed_encoder": "counted",
     "load_encoder": "loading",
     "model_fingerprint": "sources",
     "store_report": "store_use",
+    "tfidf_encoder": "counted",
+    "untrained": "families",
 }
 
 

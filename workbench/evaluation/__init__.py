@@ -17,6 +17,7 @@ from workbench.evaluation.likelihood import bits_per_byte, bits_per_character, p
 from workbench.evaluation.matching import evaluate_matching
 from workbench.evaluation.multilabel import evaluate_multilabel
 from workbench.evaluation.pairs import auc, evaluate_pairs
+from workbench.evaluation.pooling import order_agreement, pooled_corpus, runs_of
 from workbench.evaluation.ranking_systems import Placed, Ranking, borda_points, rank_intervals, rank_systems
 from workbench.evaluation.rankings import rank_metrics
 from workbench.evaluation.reranking import PairScores, evaluate_reranking
@@ -24,7 +25,16 @@ from workbench.evaluation.retrieval import evaluate_retrieval, evaluate_run
 from workbench.evaluation.saving import is_evaluation, load_evaluation, save_evaluation
 from workbench.evaluation.spans import span_f1, spans_of
 from workbench.evaluation.sts import evaluate_sts
+from workbench.evaluation.suites import ScoreTable, common_scores, left_out_scores, score_table, texts_of
 from workbench.evaluation.summaries import pk, rouge, window_diff
+from workbench.evaluation.task_selection import (
+    Selection,
+    Trial,
+    order_kept,
+    predictability,
+    select_tasks,
+    selection_trial,
+)
 from workbench.evaluation.words import evaluate_analogies, evaluate_word_similarity
 
 __all__ = [
@@ -35,11 +45,15 @@ __all__ = [
     "Placed",
     "Pools",
     "Ranking",
+    "ScoreTable",
+    "Selection",
     "Sentences",
+    "Trial",
     "auc",
     "bits_per_byte",
     "bits_per_character",
     "borda_points",
+    "common_scores",
     "compare",
     "draw_pools",
     "evaluate_analogies",
@@ -59,17 +73,27 @@ __all__ = [
     "evaluate_sts",
     "evaluate_word_similarity",
     "is_evaluation",
+    "left_out_scores",
     "load_evaluation",
     "nearest_example",
+    "order_agreement",
+    "order_kept",
     "perplexity",
     "pk",
+    "pooled_corpus",
+    "predictability",
     "probe",
     "rank_intervals",
     "rank_metrics",
     "rank_systems",
     "rouge",
+    "runs_of",
     "save_evaluation",
+    "score_table",
+    "select_tasks",
+    "selection_trial",
     "span_f1",
     "spans_of",
+    "texts_of",
     "window_diff",
 ]

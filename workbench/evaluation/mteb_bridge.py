@@ -15,6 +15,7 @@ from mteb.models.abs_encoder import AbsEncoder
 from mteb.types import PromptType
 
 from workbench.corpora import Labels, Pairs, Retrieval
+from workbench.corpora.base import MADE_HERE
 from workbench.evaluation.base import Sentences
 
 __all__ = ["MtebEncoder", "as_task"]
@@ -59,10 +60,10 @@ def as_task(data: object, *, name: str | None = None, samples: int = 8) -> AbsTa
         TypeError: another record.
         ValueError: `Labels` without both splits.
     """
-    title = name or f"{data.source.name}-local".replace(" ", "-")
+    title = name or f"{getattr(data, 'source', MADE_HERE).name}-local".replace(" ", "-")
     if isinstance(data, Pairs):
         rows = {"sentence1": list(data.left), "sentence2": list(data.right), "score": list(map(float, data.scores))}
-        task = _task(AbsTaskSTS, title, "STS", "cosine_spearman", DatasetDict(test=Dataset.from_dict(rows)))
+        task = _task(AbsTaskSTS, title, "STS", "cosine_spearman", DatasetDict({"test": Dataset.from_dict(rows)}))
         task.min_score, task.max_score = min(rows["score"]), max(rows["score"])  # pyright: ignore
         return task
     if isinstance(data, Labels):
@@ -120,6 +121,6 @@ def _task(base: type[AbsTask], name: str, kind: str, main: str, dataset: object)
         def load_data(self, *_: Any, **__: Any) -> None:  # noqa: ANN401
             """The rows are there already."""
 
-    task = FromRecord()
-    task.dataset, task.data_loaded = dataset, True
+    task = FromRecord()  # pyright: ignore
+    task.dataset, task.data_loaded = dataset, True  # pyright: ignore
     return task

@@ -83,5 +83,6 @@ def _write_pictures(source: Path, target: Path, names: list[str]) -> None:
 
     target.mkdir(parents=True, exist_ok=True)
     figures = [plotly.io.from_json((source / f"{name}.json").read_text(encoding="utf-8")) for name in names]
-    sizes = {side: [figure.layout[side] or None for figure in figures] for side in ("width", "height")}
-    plotly.io.write_images(figures, [target / f"{name}.svg" for name in names], **sizes)  # else all are 700 x 500
+    wide, high = ([figure.layout[side] for figure in figures] for side in ("width", "height"))
+    paths = [target / f"{name}.svg" for name in names]
+    plotly.io.write_images(figures, paths, width=wide, height=high)  # pyright: ignore  # else all are 700 x 500

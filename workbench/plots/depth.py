@@ -80,7 +80,7 @@ def depth_ranking(
     )
     for part, colour, symbol, name in parts:
         marker = {"color": colour, "symbol": symbol, "size": 4 if name == "between" else 9}
-        shown = [hover(text) for text in named[part]]
+        shown = [hover(text) for text in named[part]]  # pyright: ignore
         template = "%{text}<br>rank %{x}, depth %{y:.4~g}<extra></extra>"
         points = {"x": ranks[part], "y": falling[part], "text": shown, "hovertemplate": template}
         figure.add_trace(trace(**points, name=name, mode="markers", marker=marker))
@@ -88,7 +88,7 @@ def depth_ranking(
         (parts[1], True, "● {} deepest: most central"),
         (parts[2], False, "■ {} shallowest: most outlying"),
     ):
-        lines = [f"{falling[i]:.{digits}f}   {_cut(named[i])}" for i in range(len(named))[part[0]]]
+        lines = [f"{falling[i]:.{digits}f}   {_cut(named[i])}" for i in range(len(named))[part[0]]]  # pyright: ignore
         _write_list(figure, words.format(ends), lines, part[1], top=top)
     return figure.update_layout(showlegend=False)
 
@@ -163,8 +163,8 @@ def _print(figure: go.Figure, note: str, titled: bool) -> None:
         align="left",
     )
     top = 20 * lines
-    figure.update_layout(margin={"t": (60 if titled else 12) + top}, height=figure.layout.height + top)
-    figure.update_layout(title={"y": 1 - 18 / figure.layout.height, "yanchor": "top"})
+    figure.update_layout(margin={"t": (60 if titled else 12) + top}, height=figure.layout["height"] + top)  # pyright: ignore
+    figure.update_layout(title={"y": 1 - 18 / figure.layout["height"], "yanchor": "top"})  # pyright: ignore
 
 
 def _write_list(figure: go.Figure, heading: str, lines: list[str], colour: str, *, top: bool) -> None:

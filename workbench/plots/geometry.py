@@ -69,7 +69,7 @@ def length_chart(
         raise ValueError(f"counts must have the names of profiles {sorted(profiles)}, got {sorted(counts)}")
     figure = line_chart(profiles, x="length (tokens)", y=y, alt=alt, title=title, log_x=True)
     figure.update_layout(height=580, yaxis={"domain": [0.36, 1]}, xaxis={"anchor": "y2"}, barmode="overlay")
-    figure.layout.yaxis2 = figure.layout.yaxis
+    figure.layout.yaxis2 = figure.layout["yaxis"]
     figure.update_layout(yaxis2={"domain": [0, 0.24], "title": {"text": "texts (number)"}, "nticks": 4})
     few = sum(len(row[0]) for row in profiles.values()) <= MOST_BARS
     for place, (name, rows) in enumerate(profiles.items()):
@@ -158,7 +158,7 @@ def layer_chart(
             trace.showlegend = place == 0 and trace.showlegend is not False
             figure.add_trace(trace, row=place // 2 + 1, col=place % 2 + 1)
     step = {"dtick": 1} if len(numbered) <= 8 else {"nticks": 7}
-    figure.update_xaxes(tickformat="d", **step)
+    figure.update_xaxes(tickformat="d", **step)  # pyright: ignore
     if len(models) > 1:
         _legend_beneath(figure, -(-len(models) // 2))
     return figure.update_layout(showlegend=len(models) > 1)
@@ -229,7 +229,7 @@ def _panel(metric: str, rows: Mapping[str, Sequence], models: list[str], layers:
 def _panels(names: list[str], *, alt: str, title: str) -> go.Figure:
     """Empty figure with a panel for each name, two in a row, all in the look of `blank_figure`."""
     figure = blank_figure(x="layer (number)", y=None, alt=alt, title=title)
-    look = {key: value for key, value in figure.layout.xaxis.to_plotly_json().items() if key != "title"}
+    look = {key: value for key, value in figure.layout["xaxis"].to_plotly_json().items() if key != "title"}
     titles = [label(name) for name in names]
     heading = 22 * max(text.count("<br>") + 1 for text in titles)
     rows, columns = -(-len(names) // 2), min(len(names), 2)
@@ -239,7 +239,7 @@ def _panels(names: list[str], *, alt: str, title: str) -> go.Figure:
     figure.set_subplots(rows, columns, subplot_titles=titles, **spacing)
     top = (50 if title else 10) + heading
     figure.update_layout(height=inner + top + 70, margin={"t": top})
-    figure.update_layout(title={"y": 1 - 18 / figure.layout.height, "yanchor": "top"})
+    figure.update_layout(title={"y": 1 - 18 / figure.layout["height"], "yanchor": "top"})  # pyright: ignore
     figure.update_xaxes(**look, title={"text": ""})
     for place in range(max(0, len(names) - columns), len(names)):  # the lowest panel of each column
         words = {"text": "layer (number)", "font": {"size": 16}}
@@ -248,12 +248,12 @@ def _panels(names: list[str], *, alt: str, title: str) -> go.Figure:
 
 
 def _legend_beneath(figure: go.Figure, lines: int) -> None:
-    height, margin = figure.layout.height, figure.layout.margin
-    inner = height - margin.t - margin.b
-    figure.update_layout(height=height + 40 * lines, margin={"b": margin.b + 40 * lines})
+    height, margin = figure.layout["height"], figure.layout["margin"]
+    inner = height - margin.t - margin.b  # pyright: ignore
+    figure.update_layout(height=height + 40 * lines, margin={"b": margin.b + 40 * lines})  # pyright: ignore
     figure.update_layout(legend={"orientation": "h", "x": 0, "y": -62 / inner, "yanchor": "top"})
-    if figure.layout.title.text:
-        figure.update_layout(title={"y": 1 - 18 / figure.layout.height})
+    if figure.layout["title"]["text"]:
+        figure.update_layout(title={"y": 1 - 18 / figure.layout["height"]})  # pyright: ignore
 
 
 def _add_reference(
