@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from workbench.retrieval import BM25, Hits
-from workbench.retrieval.multifield import search_fields, sum_scores
+from workbench.retrieval.fusion import fuse
+from workbench.retrieval.multifield import search_fields
 
 TITLES = {"a": "red fox", "b": "fox", "c": "blue whale", "d": ""}
 BODIES = {"a": "runs over snow", "b": "fox hides fox", "c": "red krill", "d": "red red snow storm"}
@@ -75,7 +76,7 @@ def test_sums_against_dictionaries():
         ]  # fmt: skip
         rows.append(found)
         runs.append(hits(*found, documents=documents, k=8))
-    summed = sum_scores(runs, weights=(0.5, 2, 0.25), k=12)
+    summed = fuse(runs, how="raw", weights=(0.5, 2, 0.25), k=12)
     for i in range(5):
         wanted: dict[str, float] = {}
         for found, weight in zip(rows, (0.5, 2, 0.25), strict=True):
@@ -87,28 +88,28 @@ def test_sums_against_dictionaries():
 
 def test_a_large_scale_drowns_a_small_one():
     words, vectors = hits({"a": 30.0, "b": 20.0, "c": 10.0}), hits({"c": 0.9, "b": 0.5, "a": 0.1})
-    assert sum_scores([words, vectors]).ranked("0") == ["a", "b", "c"]
+    assert fuse([words, vectors], how="raw").ranked("0") == ["a", "b", "c"]
 
 
 def test_equal_sums_stand_in_the_order_of_the_corpus():
-    assert sum_scores([hits({"d": 2.0, "b": 1.0}), hits({"b": 1.0, "c": 0.5})], k=2).ranked("0") == ["b", "d"]
+    assert fuse([hits({"d": 2.0, "b": 1.0}), hits({"b": 1.0, "c": 0.5})], how="raw", k=2).ranked("0") == ["b", "d"]
 
 
 def test_what_a_sum_refuses():
     run = hits({"a": 1.0})
     with pytest.raises(ValueError, match="at least 1 run"):
-        sum_scores([])
+        fuse([], how="raw")
     with pytest.raises(ValueError, match="at least 1 field"):
         search_fields([], QUERIES, 1)
-    with pytest.raises(ValueError, match="run 1 has other queries or documents"):
-        sum_scores([run, hits({"a": 1.0}, {"b": 1.0})])
-    with pytest.raises(ValueError, match="run 1 has other queries or documents"):
-        sum_scores([run, hits({"a": 1.0}, documents=("a", "c", "b", "d"))])
+    with pytest.raises(ValueError, match="run 1 has other"):
+        fuse([run, hits({"a": 1.0}, {"b": 1.0})], how="raw")
+    with pytest.raises(ValueError, match="run 1 has other"):
+        fuse([run, hits({"a": 1.0}, documents=("a", "c", "b", "d"))], how="raw")
     with pytest.raises(ValueError, match="run 1 has an infinite score"):
-        sum_scores([run, hits({"a": np.inf})])
+        fuse([run, hits({"a": np.inf})], how="raw")
     for weights in [(1.0,), (1.0, -1.0), (1.0, np.nan)]:
         with pytest.raises(ValueError, match="weights must be 2 finite numbers"):
-            sum_scores([run, run], weights=weights)
+            fuse([run, run], how="raw", weights=weights)
     for k in (0, 5):
         with pytest.raises(ValueError, match=f"at most n=4, got {k}"):
-            sum_scores([run, run], k=k)
+            fuse([run, run], how="raw", k=k)

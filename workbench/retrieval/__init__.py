@@ -6,7 +6,7 @@ from workbench.retrieval.exact import search
 from workbench.retrieval.feedback import expand_terms, rocchio
 from workbench.retrieval.fusion import fuse
 from workbench.retrieval.hits import Hits
-from workbench.retrieval.multifield import search_fields, sum_scores
+from workbench.retrieval.multifield import search_fields
 from workbench.retrieval.quantised import BinaryIndex, PQIndex, recall_against
 from workbench.retrieval.rerank import Reranker, rerank
 
@@ -24,5 +24,4 @@ __all__ = [
     "rocchio",
     "search",
     "search_fields",
-    "sum_scores",
 ]

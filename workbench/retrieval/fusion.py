@@ -9,7 +9,7 @@ from workbench.retrieval.hits import Hits
 
 __all__ = ["fuse"]
 
-How = Literal["rrf", "minmax", "zscore"]
+How = Literal["rrf", "minmax", "zscore", "raw"]
 
 
 def fuse(
@@ -28,6 +28,8 @@ def fuse(
     - "zscore": (s - mean) / deviation over the run's documents of that query, 0 for all where the deviation is 0; a run
       without the document gives the least of its z-scores for that query, 0 where it has no document at all
       (Montague and Aslam 2001, with their rule for what was not retrieved replaced by the least score).
+    - "raw": the score itself, whatever its scale; a run without the document gives 0, as BM25 gives a document without
+      a word of the query.
 
     `weights` are one number per run, None for 1 each. The result keeps the `k` best, None for as many as the deepest
     run. Every document of a run is a hit. Equal sums stand in the order of the corpus.
@@ -74,6 +76,8 @@ def _given(values: np.ndarray, how: str, rrf_k: int) -> tuple[np.ndarray, float]
         return values, 0.0
     if how == "rrf":
         return 1 / (rrf_k + np.arange(1, len(values) + 1)), 0.0
+    if how == "raw":
+        return values, 0.0
     if how == "minmax":
         span = values.max() - values.min()
         return (values - values.min()) / span if span > 0 else np.ones(len(values)), 0.0
