@@ -105,7 +105,7 @@ def test_what_a_sum_refuses():
         fuse([run, hits({"a": 1.0}, {"b": 1.0})], how="raw")
     with pytest.raises(ValueError, match="run 1 has other"):
         fuse([run, hits({"a": 1.0}, documents=("a", "c", "b", "d"))], how="raw")
-    with pytest.raises(ValueError, match="run 1 has an infinite score"):
+    with pytest.raises(ValueError, match="query '0' has an infinite score"):
         fuse([run, hits({"a": np.inf})], how="raw")
     for weights in [(1.0,), (1.0, -1.0), (1.0, np.nan)]:
         with pytest.raises(ValueError, match="weights must be 2 finite numbers"):
