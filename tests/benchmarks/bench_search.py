@@ -17,10 +17,10 @@ from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # threads that wait for each other burn time on a busy machine
 
-import faiss  # noqa: E402
-import numpy as np  # noqa: E402
+import faiss
+import numpy as np
 
-from workbench.retrieval import search  # noqa: E402
+from workbench.retrieval import search
 
 WIDTH, QUERIES, K = 384, 1000, 100
 MOST_RATIO, MOST_MB = 1.2, 1000
