@@ -4,7 +4,7 @@ Run as `python tests/benchmarks/bench_moments_file.py [N]`. The file is written 
 time, and removed. Pass A reads its first fifth, then all of it, in this process on one thread; a thread samples the
 anonymous memory (RssAnon: what a process holds beyond the pages of files, which the system can drop). Prints the most
 of it in both, and the rows a CPU second against one float64 X^T X in blocks over a sample. Exits with 1 when the
-memory reaches 1 GB, when the whole takes 50 MB more than the fifth, or when pass A costs over 4 times the product.
+memory reaches 1 GB, when the whole takes 200 MB more than the fifth, or when pass A costs over 4 times the product.
 Where the disk or /proc is missing, it says so; what cannot be measured is not judged.
 """
 
@@ -26,7 +26,7 @@ from workbench.tensors import row_blocks
 WIDTH = 768
 SAMPLE = 20_000
 MOST_MB = 1000
-MOST_GROWTH_MB = 50
+MOST_GROWTH_MB = 200  # the allocator keeps more or less: 13 and 78 MB were seen; four fifths of the file are 2,460 MB
 STATUS = Path("/proc/self/status")
 
 
