@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -135,6 +136,19 @@ class Run:
         """Whether a person runs the cells, so that a widget is worth showing."""
         return RUN_FOLDER not in os.environ
 
+    def checkpoints(self, name: str) -> Path | None:
+        """Folder for the checkpoints of one training, which a killed run goes on from; None in a run by hand.
+
+        Such a run's cells change without a new folder, so its checkpoints could be of another recipe. `verdict`
+        removes them: the record is what stays.
+
+        Raises:
+            ValueError: a name that is no single part of a path.
+        """
+        if Path(name).name != name:
+            raise ValueError(f"a training's name is one part of a path, got {name!r}")
+        return None if self.by_hand else self.folder / "training" / name
+
     def figure(self, name: str, figure: Any, *, alt: str) -> "FigureView":  # noqa: ANN401 - plotly, imported late
         """Keeps a plotly Figure with its alternative text; a cell whose last line this is shows it.
 
@@ -162,6 +176,7 @@ class Run:
             raise ValueError(f"claims neither recorded nor said to be not measured: {', '.join(silent)}")
         record = self._record()
         write_atomic(self.folder / "measured.json", json.dumps(record, indent=1) + "\n")
+        shutil.rmtree(self.folder / "training", ignore_errors=True)
         return VerdictTable(record)
 
     def _record(self) -> Record:
