@@ -136,6 +136,18 @@ def test_columns_go_to_the_modules_they_name_and_given_ones_to_the_loss():
     assert step(modules, batch, {}).item() == pytest.approx(expected.item(), rel=1e-6)
 
 
+def test_given_texts_reach_the_loss_as_they_are():
+    seen = []
+
+    def loss(a, b, source):
+        seen.append(source)
+        return (a * b).sum()
+
+    batch = {"anchor": torch.ones(2, 3), "positive": torch.ones(2, 3), "source": ["x", "y"]}
+    embed_step(loss, given=("source",))(nn.Linear(3, 3), batch, {})
+    assert seen == [["x", "y"]]
+
+
 def test_alignment_and_uniformity_are_watched():
     torch.manual_seed(0)
     batch = {"anchor": torch.randn(6, 4), "positive": torch.randn(6, 4)}

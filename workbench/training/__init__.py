@@ -1,19 +1,33 @@
 """One training loop, the steps and batches it takes, exact large batches, mining of negatives, checkpoints."""
 
+from workbench.training.batches import Batches
 from workbench.training.config import CheckpointError, Diverged, FitConfig, FitResult, Monitor
 from workbench.training.embedding import embed
 from workbench.training.loop import fit
+from workbench.training.mining import mine_lexical, mine_negatives
+from workbench.training.mixtures import Curriculum, Mixture
+from workbench.training.negatives import Negatives, denoise
 from workbench.training.processes import gathered
+from workbench.training.queues import VectorQueue, update_average
 from workbench.training.steps import embed_step
 
 __all__ = [
+    "Batches",
     "CheckpointError",
+    "Curriculum",
     "Diverged",
     "FitConfig",
     "FitResult",
+    "Mixture",
     "Monitor",
+    "Negatives",
+    "VectorQueue",
+    "denoise",
     "embed",
     "embed_step",
     "fit",
     "gathered",
+    "mine_lexical",
+    "mine_negatives",
+    "update_average",
 ]

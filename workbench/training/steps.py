@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from workbench.training import processes
 from workbench.training.embedding import embed
 from workbench.training.processes import gathered
 
@@ -30,7 +31,8 @@ def embed_step(
     Args:
         loss: takes the vectors (n, d) of each of `columns`, then the rows of each of `given`; gives a scalar.
         columns: columns to embed. With several modules, a mapping from column to the module's name.
-        given: columns handed to the loss as tensors, such as scores, labels or a guide's vectors.
+        given: columns handed to the loss as tensors, such as scores, labels or a guide's vectors; texts, such as the
+            names of sources, as they are (in one process only).
         chunk: rows whose activations are held at a time, for batches that do not fit: see `embed`. Value and gradient
             stay those of the whole batch.
 
@@ -50,7 +52,7 @@ def embed_step(
         _check_batch(batch, listed)
         made = _embedded(modules, batch, places, chunk)
         device = next(iter(made.values())).device
-        rest = [gathered(torch.as_tensor(batch[name]).to(device)) for name in given]
+        rest = [_given(batch[name], device) for name in given]
         if len(made) > 1:
             state["metrics"] = _watched(*list(made.values())[:2])
         return loss(*made.values(), *rest)
@@ -73,6 +75,14 @@ def _embedded(
         parts = rows.split([len(batch[c]) for c in columns])
         made |= {column: gathered(part) for column, part in zip(columns, parts, strict=True)}
     return {column: made[column] for column in places}
+
+
+def _given(rows: Any, device: torch.device) -> Any:  # noqa: ANN401 - texts, or what tensors are made of
+    if not isinstance(rows, list) or not all(isinstance(row, str) for row in rows):
+        return gathered(torch.as_tensor(rows).to(device))
+    if processes.place()[2] > 1:
+        raise ValueError("a column of texts cannot be gathered from several processes: give numbers for them")
+    return rows
 
 
 def _module(modules: Any, name: str | None) -> Any:  # noqa: ANN401
