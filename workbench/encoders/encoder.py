@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from workbench.encoders import attention, layers, states
 from workbench.encoders.encoding import encode_texts
 from workbench.encoders.output import Out
-from workbench.encoders.pooling import head_width, own_pooled, pool, through
+from workbench.encoders.pooling import head_width, own_pooled, pool, through, token_pooled
 from workbench.encoders.precision import dtype_of, moved, warn_of_slow
 from workbench.encoders.settings import FolderDefaults, Limits, Settings, resolve
 from workbench.encoders.store import VectorStore
 from workbench.encoders.tokens import check_texts, pad, tokenize
 from workbench.encoders.weights import Identity
+from workbench.models.heads import TokenPooling
 
 __all__ = ["Encoder"]
 
@@ -33,7 +34,8 @@ class Encoder:
         defaults: what the model's folder says; mean pooling, not normalised, where None.
         options: `load_encoder`'s options other than the name.
         folder: where the weights were read from, if they were: its fingerprint then needs no hashing here.
-        head: a module that maps pooled vectors (n, d) into the space of `encode`, such as a projection.
+        head: a module that maps pooled vectors (n, d) into the space of `encode`, such as a projection; or a
+            `TokenPooling`, which takes the place of `pooling` and sees the states of every token.
     """
 
     def __init__(
@@ -52,8 +54,9 @@ class Encoder:
         self._defaults = defaults or FolderDefaults(Path(), dtype=dtype_of(model))
         self._options = {**(options or {}), "dtype": dtype_of(model)}
         self.stores: dict[str, VectorStore] = {}
-        self._out_width = head_width(head, _hidden_size(model))
-        limits = Limits(_positions(model), layers.stack_depth(model), self._out_width)
+        depth = layers.stack_depth(model)
+        self._out_width = head_width(head, _hidden_size(model), depth=_kept(self._options.get("layers"), depth))
+        limits = Limits(_positions(model), depth, self._out_width)
         self.settings: Settings = resolve(self._defaults, limits, self._options, device=str(self.device))
         kept = self.settings.layers
         self.model: nn.Module = model if kept in (None, limits.layers) else layers.keep_layers(model, kept)
@@ -238,9 +241,25 @@ class Encoder:
     def pooled(self, ids: Sequence[Sequence[int]]) -> Tensor:
         """Vectors of one batch of token ids, float32 (n, d); neither normalised nor cut to `dimensions`."""
         tokens, mask = self.pad(ids)
+        if isinstance(self.head, TokenPooling):
+            return token_pooled(self.head, self._token_states(tokens, mask, every=self.head.all_layers), mask)
         output = self.model(input_ids=tokens, attention_mask=mask)
         how = self.settings.pooling
         return through(self.head, own_pooled(output) if how == "own" else pool(output[0], mask, how=how))
+
+    def _token_states(self, tokens: Tensor, mask: Tensor, *, every: bool) -> Tensor:
+        """States of a batch: those of the last layer (n, t, d), or of every one (n_layers + 1, n, t, d)."""
+        if not every:
+            return self.model(input_ids=tokens, attention_mask=mask)[0]
+        inner = range(self.n_layers)
+        with layers.recorded_layers(self.model, inner) as seen:
+            last = self.model(input_ids=tokens, attention_mask=mask)[0]
+        return torch.stack([*(seen[number] for number in inner), last])
+
+
+def _kept(wanted: object, depth: int) -> int:
+    """How many layers will run; an option that is no such number is refused where options are resolved."""
+    return wanted if isinstance(wanted, int) and 0 < wanted <= depth else depth
 
 
 def _hidden_size(model: nn.Module) -> int:

@@ -6,32 +6,16 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn
 
+from workbench.models.layers import layer_stack, stack_depth, stack_path
+
 __all__ = ["evaluating", "keep_layers", "layer_stack", "recorded_layers", "stack_depth"]
-
-
-def stack_depth(model: nn.Module) -> int:
-    """Number of layers the model runs: those kept by `keep_layers`, else those of its configuration."""
-    kept = getattr(model, "layers_kept", None)
-    return kept or int(model.config.get_text_config().num_hidden_layers)  # pyright: ignore
-
-
-def layer_stack(model: nn.Module) -> nn.ModuleList:
-    """The ModuleList of the model's layers.
-
-    Raises:
-        ValueError: the layers are not one list, as in models that share one layer's weights.
-    """
-    path = _stack_path(model)
-    if path is None:
-        raise ValueError(f"{type(model).__name__} does not keep its layers in one list: they cannot be told apart")
-    return model.get_submodule(path)  # pyright: ignore[reportReturnType]
 
 
 def keep_layers(model: nn.Module, count: int) -> nn.Module:
     """The model with its first `count` layers, sharing every weight with `model`, which stays whole."""
     layers = layer_stack(model)[:count]
     top = _shallow(model)
-    *parents, last = str(_stack_path(model)).split(".")
+    *parents, last = str(stack_path(model)).split(".")
     at = top
     for name in parents:
         at._modules[name] = _shallow(getattr(at, name))
@@ -78,12 +62,6 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module in training:
             module.training = True
-
-
-def _stack_path(model: nn.Module) -> str | None:
-    depth = stack_depth(model)
-    lists = (name for name, m in model.named_modules() if isinstance(m, nn.ModuleList) and len(m) == depth)
-    return next(lists, None)
 
 
 def _shallow(module: nn.Module) -> nn.Module:

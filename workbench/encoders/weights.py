@@ -64,7 +64,8 @@ def hash_weights(model: nn.Module, reader: Any) -> str:  # noqa: ANN401 - a toke
         digest.update(tensor.contiguous().cpu().reshape(-1).view(torch.uint8).numpy().data)
     for module in model if isinstance(model, nn.ModuleList) else [model]:
         config: Any = getattr(module, "config", None)
-        digest.update(str(sorted(config.to_diff_dict().items()) if config is not None else "").encode())
+        # what a head is made of: two may differ in no tensor, only in their activation or number of heads
+        digest.update(str(sorted(config.to_diff_dict().items()) if config is not None else module).encode())
     digest.update(_written(reader).encode())
     return digest.hexdigest()
 

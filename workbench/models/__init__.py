@@ -1,0 +1,108 @@
+"""Small models from transformers' configs, tokenizers, pooling heads, weight surgery, merging, base models by seed.
+
+Names are resolved on first use, so that one part does not load what another needs.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from workbench.models.artefacts import base_model
+    from workbench.models.autoencoder import ExitAutoencoder
+    from workbench.models.cross_encoder import CrossEncoder, from_encoder
+    from workbench.models.experts import ExpertLinear, mlp_experts
+    from workbench.models.heads import LatentAttention, LatentQueries, LayerMix, TokenPooling
+    from workbench.models.merging import Soup, add_task_vectors, average, greedy_soup, slerp, task_vector, ties
+    from workbench.models.positions import FoundPosition, position, search_position
+    from workbench.models.reduced import reduced_bert
+    from workbench.models.small import small_bert, small_decoder, small_t5
+    from workbench.models.small_vision import dual_encoder, small_cnn, small_vit
+    from workbench.models.surgery import copy_layers, freeze, reinitialise, scale_depth
+    from workbench.models.token_encoder import TokenEncoder
+    from workbench.models.tokenizers import train_bpe, train_wordpiece
+
+__all__ = [
+    "CrossEncoder",
+    "ExitAutoencoder",
+    "ExpertLinear",
+    "FoundPosition",
+    "LatentAttention",
+    "LatentQueries",
+    "LayerMix",
+    "Soup",
+    "TokenEncoder",
+    "TokenPooling",
+    "add_task_vectors",
+    "average",
+    "base_model",
+    "copy_layers",
+    "dual_encoder",
+    "freeze",
+    "from_encoder",
+    "greedy_soup",
+    "mlp_experts",
+    "position",
+    "reduced_bert",
+    "reinitialise",
+    "scale_depth",
+    "search_position",
+    "slerp",
+    "small_bert",
+    "small_cnn",
+    "small_decoder",
+    "small_t5",
+    "small_vit",
+    "task_vector",
+    "ties",
+    "train_bpe",
+    "train_wordpiece",
+]
+
+_HOMES = {
+    "CrossEncoder": "cross_encoder",
+    "ExitAutoencoder": "autoencoder",
+    "ExpertLinear": "experts",
+    "FoundPosition": "positions",
+    "LatentAttention": "heads",
+    "LatentQueries": "heads",
+    "LayerMix": "heads",
+    "Soup": "merging",
+    "TokenEncoder": "token_encoder",
+    "TokenPooling": "heads",
+    "add_task_vectors": "merging",
+    "average": "merging",
+    "base_model": "artefacts",
+    "copy_layers": "surgery",
+    "dual_encoder": "small_vision",
+    "freeze": "surgery",
+    "from_encoder": "cross_encoder",
+    "greedy_soup": "merging",
+    "mlp_experts": "experts",
+    "position": "positions",
+    "reduced_bert": "reduced",
+    "reinitialise": "surgery",
+    "scale_depth": "surgery",
+    "search_position": "positions",
+    "slerp": "merging",
+    "small_bert": "small",
+    "small_cnn": "small_vision",
+    "small_decoder": "small",
+    "small_t5": "small",
+    "small_vit": "small_vision",
+    "task_vector": "merging",
+    "ties": "merging",
+    "train_bpe": "tokenizers",
+    "train_wordpiece": "tokenizers",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
