@@ -109,7 +109,7 @@ def test_no_space_left_stops_the_run_and_leaves_the_last_checkpoint_intact(tmp_p
 
     def full(handle):
         written.append(handle)
-        if len(written) > 9:
+        if len(written) > 8:
             raise OSError(28, "No space left on device")
         real(handle)
 

@@ -98,7 +98,8 @@ def main(work, kills, seed):
         time.sleep(rng.uniform(0.02, 0.17) * lasted)
         hits += child.kill()
     _child(work / "killed", model).wait()
-    _whole, _killed = ((work / name / "digest").read_text() for name in ("whole", "killed"))
+    found = {name: (work / name / "digest").read_text() for name in ("whole", "killed")}
+    sys.stdout.write(json.dumps(found | {"hits": hits, "seconds": lasted}) + "\n")
 
 
 class _child:

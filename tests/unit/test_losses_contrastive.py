@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from tests.unit.mutants import killed
 from workbench.losses import blocks, contrastive, guided
 from workbench.losses.contrastive import info_nce, soft_info_nce, supervised_contrastive
-from workbench.losses.guided import gist
+from workbench.losses.guided import gist, guided_mask
 
 N, D, K = 5, 4, 3
 
@@ -206,6 +206,21 @@ def gist_agrees(loss):
 
 def test_gist_is_the_sum_by_hand():
     gist_agrees(gist)
+
+
+@pytest.mark.parametrize(("margin", "same_side"), [(0.0, True), (0.3, True), (0.0, False)])
+def test_the_mask_is_what_the_guide_finds_nearer_than_the_pair(margin, same_side):
+    expected = []
+    for i in range(N):
+        most = cosine(GUIDE_A[i], GUIDE_P[i]) - margin
+        row = [i != j and cosine(GUIDE_A[i], GUIDE_P[j]) > most for j in range(N)]
+        row += [cosine(GUIDE_A[i], x) > most for x in GUIDE_N]
+        for side in (GUIDE_A, GUIDE_P) if same_side else ():
+            row += [i == j or cosine(side[i], side[j]) > most for j in range(N)]
+        expected.append(row)
+    got = guided_mask(t(GUIDE_A), t(GUIDE_P), negatives=t(GUIDE_N), margin=margin, same_side=same_side)
+    assert got.dtype == torch.bool
+    assert got.tolist() == expected
 
 
 def test_a_guide_of_distinct_rows_masks_nothing_and_one_of_labels_masks_the_class():
@@ -426,6 +441,10 @@ BAD = [
     ("guide_anchors, guide_positives must be of one shape", lambda: gist(t(A), t(P), t(GUIDE_A), t(GUIDE_P[:4]))),
     ("guide_positives: row 3 is not finite", lambda: gist(t(A), t(P), t(A), t(NAN))),
     ("anchors needs at least 2 rows, got 1", lambda: gist(*(t(x[:1]) for x in (A, P, GUIDE_A, GUIDE_P)))),
+    ("guide_negatives must be", lambda: guided_mask(t(GUIDE_A), t(GUIDE_P), negatives=t(GUIDE_A)[:, :1])),
+    ("guide_anchors, guide_positives must be of one shape", lambda: guided_mask(t(GUIDE_A), t(GUIDE_P[:4]))),
+    ("guide_anchors: row 3 is not finite", lambda: guided_mask(t(NAN), t(P))),
+    ("margin must be", lambda: guided_mask(t(GUIDE_A), t(GUIDE_P), margin=-1.0)),
     ("margin must be", lambda: gist(*map(t, (A, P, GUIDE_A, GUIDE_P)), margin=-1.0)),
     ("temperature must be", lambda: gist(*map(t, (A, P, GUIDE_A, GUIDE_P)), temperature=math.nan)),
     (

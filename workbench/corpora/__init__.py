@@ -6,6 +6,7 @@ from workbench.corpora.catalogue import Entry, catalogue
 from workbench.corpora.cldr import cldr_locales
 from workbench.corpora.corrupt import drop_words, planted_duplicates, shuffle_words, typos, wrong_pairs
 from workbench.corpora.door import UnknownCorpus, fingerprint, load
+from workbench.corpora.halves import first_and_rest
 from workbench.corpora.records import (
     Corpus,
     Dictionary,
@@ -18,10 +19,11 @@ from workbench.corpora.records import (
     Words,
 )
 from workbench.corpora.rendered import draw_text
-from workbench.corpora.searches import function_search, title_and_body
+from workbench.corpora.searches import first_sentence, function_search, title_and_body
 from workbench.corpora.smaller import relevant_documents, sampled_corpus, with_documents
 from workbench.corpora.synthetic import infill_words, trigram_texts
 from workbench.corpora.task_sets import builtin_tasks, largest_groups, local_tasks
+from workbench.corpora.views import function_views
 
 __all__ = [
     "load", "catalogue", "fingerprint",
@@ -29,6 +31,7 @@ __all__ = [
     "Source", "Entry", "UnknownCorpus",
     "draw_canvases", "draw_text", "Canvases", "cldr_locales",
     "typos", "drop_words", "shuffle_words", "planted_duplicates", "wrong_pairs",
-    "infill_words", "trigram_texts", "function_search", "title_and_body",
+    "infill_words", "trigram_texts", "function_search", "function_views", "title_and_body",
+    "first_and_rest", "first_sentence",
     "builtin_tasks", "largest_groups", "local_tasks", "relevant_documents", "sampled_corpus", "with_documents",
 ]  # fmt: skip

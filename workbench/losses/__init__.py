@@ -2,7 +2,7 @@
 
 from workbench.losses.contrastive import info_nce, soft_info_nce, supervised_contrastive
 from workbench.losses.distillation import distil_scores, embedding_cosine, embedding_mse
-from workbench.losses.guided import gist
+from workbench.losses.guided import gist, guided_mask
 from workbench.losses.language import bag_of_words, causal_lm, class_matrix, masked_lm, replaced_token
 from workbench.losses.margins import alignment_uniformity, cosent, margin_mse, triplet
 from workbench.losses.ranking import list_net, rank_net
@@ -18,6 +18,7 @@ __all__ = [
     "embedding_cosine",
     "embedding_mse",
     "gist",
+    "guided_mask",
     "info_nce",
     "layers_and_dimensions",
     "list_net",

@@ -7,7 +7,7 @@ from torch import Tensor
 from workbench.losses.checks import checked_rows, checked_temperature, full_precision, not_negative
 from workbench.tensors import unit
 
-__all__ = ["gist"]
+__all__ = ["gist", "guided_mask"]
 
 
 def gist(
@@ -51,31 +51,63 @@ def gist(
     """
     with full_precision(anchors):
         a, p = checked_rows(anchors, positives, names="anchors positives", least=2)
-        guides = guide_anchors.detach(), guide_positives.detach()
-        guide_a, guide_p = checked_rows(*guides, names="guide_anchors guide_positives")
-        n, extra, guide_extra = len(a), (), ()
-        if len(guide_a) != n:
-            raise ValueError(f"the guide must have the student's {n} rows, got {len(guide_a)}")
+        guides = checked_rows(guide_anchors.detach(), guide_positives.detach(), names="guide_anchors guide_positives")
+        n, extra, guide_extra = len(a), (), None
+        if len(guides[0]) != n:
+            raise ValueError(f"the guide must have the student's {n} rows, got {len(guides[0])}")
         if negatives is not None:
-            extra, guide_extra = _negatives(*negatives, a, guide_a)
+            extra, guide_extra = _negatives(*negatives, a, guides[0])
         logits = _similarities(a, p, extra, same_side) / checked_temperature(temperature, a)
-        guide = _similarities(guide_a, guide_p, guide_extra, same_side)
-        pair = torch.eye(n, dtype=torch.bool, device=a.device)
-        itself = [pair.new_zeros(n, n + sum(map(len, extra))), *[pair] * (2 * same_side)]
-        # the threshold is an entry of the same matrix: worked out apart, rounding could mask the pair
-        mask = (guide > guide.diagonal()[:, None] - not_negative(margin, "margin")) | torch.cat(itself, dim=1)
-        mask[:, :n] &= ~pair
+        mask = guided_mask(*guides, negatives=guide_extra, margin=margin, same_side=same_side)
         return F.cross_entropy(logits.masked_fill(mask, -torch.inf), torch.arange(n, device=a.device))
 
 
-def _negatives(rows: Tensor, guide: Tensor, a: Tensor, guide_a: Tensor) -> tuple[tuple[Tensor], tuple[Tensor]]:
+def guided_mask(
+    guide_anchors: Tensor,
+    guide_positives: Tensor,
+    *,
+    negatives: Tensor | None = None,
+    margin: float = 0.0,
+    same_side: bool = True,
+) -> Tensor:
+    """Which candidates `gist` leaves out, bool (n, c): True where the guide finds one more similar than the pair.
+
+    Columns in this order: the n positives, the m `negatives`, and with `same_side` the n anchors and the n positives
+    again, for positive i. A row itself is never a candidate and is True there; its pair is False.
+
+    Args:
+        guide_anchors: (n, g), the guide's rows.
+        guide_positives: (n, g).
+        negatives: (m, g).
+        margin: How far below the pair's similarity masking begins, in the guide's cosine.
+        same_side: Anchors with anchors and positives with positives too.
+
+    Raises:
+        ValueError: shapes that do not match, a row that is zero or not finite, or a negative margin.
+
+    Reference: Solatorio 2024, section 3.
+    """
+    with full_precision(guide_anchors):
+        a, p = checked_rows(guide_anchors.detach(), guide_positives.detach(), names="guide_anchors guide_positives")
+        extra = () if negatives is None else checked_rows(negatives.detach(), names="guide_negatives")
+        if extra and extra[0].shape[1] != a.shape[1]:
+            raise ValueError(f"guide_negatives must be (m, {a.shape[1]}), got {tuple(extra[0].shape)}")
+        guide, pair = _similarities(a, p, extra, same_side), torch.eye(len(a), dtype=torch.bool, device=a.device)
+        itself = [pair.new_zeros(len(a), len(a) + sum(map(len, extra))), *[pair] * (2 * same_side)]
+        # the threshold is an entry of the same matrix: worked out apart, rounding could mask the pair
+        mask = (guide > guide.diagonal()[:, None] - not_negative(margin, "margin")) | torch.cat(itself, dim=1)
+        mask[:, : len(a)] &= ~pair
+        return mask
+
+
+def _negatives(rows: Tensor, guide: Tensor, a: Tensor, guide_a: Tensor) -> tuple[tuple[Tensor], Tensor]:
     (rows,), (guide,) = checked_rows(rows, names="negatives"), checked_rows(guide.detach(), names="guide_negatives")
     if rows.shape[1] != a.shape[1] or guide.shape[1] != guide_a.shape[1] or len(rows) != len(guide):
         raise ValueError(
             f"negatives must be (m, {a.shape[1]}) and (m, {guide_a.shape[1]}), "
             f"got {tuple(rows.shape)} and {tuple(guide.shape)}"
         )
-    return (rows.to(a),), (guide.to(guide_a),)
+    return (rows.to(a),), guide.to(guide_a)
 
 
 def _similarities(a: Tensor, p: Tensor, extra: tuple[Tensor, ...], same_side: bool) -> Tensor:

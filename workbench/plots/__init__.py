@@ -4,6 +4,7 @@ from workbench.plots.charts import interval_chart, line_chart, scatter_chart
 from workbench.plots.depth import depth_chart, depth_ranking
 from workbench.plots.geometry import hubness_chart, layer_chart, length_chart, spectrum_chart
 from workbench.plots.maps import map_figure
+from workbench.plots.matrices import matrix_chart
 from workbench.plots.radar import radar_chart
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "length_chart",
     "line_chart",
     "map_figure",
+    "matrix_chart",
     "radar_chart",
     "scatter_chart",
     "spectrum_chart",

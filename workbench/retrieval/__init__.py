@@ -6,22 +6,31 @@ from workbench.retrieval.exact import search
 from workbench.retrieval.feedback import expand_terms, rocchio
 from workbench.retrieval.fusion import fuse
 from workbench.retrieval.hits import Hits
+from workbench.retrieval.inverted import IVFIndex
+from workbench.retrieval.late import late_search, max_sim
 from workbench.retrieval.multifield import search_fields
 from workbench.retrieval.quantised import BinaryIndex, PQIndex, recall_against
 from workbench.retrieval.rerank import Reranker, rerank
+from workbench.retrieval.sweeps import Sweep, sweep_codes, sweep_lists
 
 __all__ = [
     "BM25",
     "BinaryIndex",
     "DenseIndex",
     "Hits",
+    "IVFIndex",
     "PQIndex",
     "Reranker",
+    "Sweep",
     "expand_terms",
     "fuse",
+    "late_search",
+    "max_sim",
     "recall_against",
     "rerank",
     "rocchio",
     "search",
     "search_fields",
+    "sweep_codes",
+    "sweep_lists",
 ]

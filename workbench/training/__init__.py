@@ -3,6 +3,7 @@
 from workbench.training.batches import Batches
 from workbench.training.config import CheckpointError, Diverged, FitConfig, FitResult, Monitor
 from workbench.training.embedding import embed
+from workbench.training.interaction import late_step, listwise_step
 from workbench.training.loop import fit
 from workbench.training.mining import mine_lexical, mine_negatives
 from workbench.training.mixtures import Curriculum, Mixture
@@ -27,6 +28,8 @@ __all__ = [
     "embed_step",
     "fit",
     "gathered",
+    "late_step",
+    "listwise_step",
     "mine_lexical",
     "mine_negatives",
     "update_average",

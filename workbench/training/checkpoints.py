@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from workbench.training.config import CheckpointError
@@ -57,14 +57,17 @@ def write(
             shutil.rmtree(part, ignore_errors=True)  # what a killed process had begun
             part.mkdir(parents=True)
         barrier()
-        digests = {name: _put(part / f"{name}.safetensors", save(dict(ts))) for name, ts in mine.items()}
+        digests = {name: _put_tensors(part / f"{name}.safetensors", ts) for name, ts in mine.items()}
         meta = {**plain, "step": step} if rank == 0 else {}
         content = json.dumps({**meta, f"own{rank}": own, "files": digests}).encode()
-        _put(part / f"{rank}.json", content + hashlib.sha256(content).hexdigest().encode())
+        with (part / f"{rank}.json").open("xb") as file:
+            file.write(content + hashlib.sha256(content).hexdigest().encode())
+            file.flush()
+            os.fsync(file.fileno())
         barrier()
         if rank == 0:
             _publish(part, folder / f"step-{step:09d}")
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # safetensors has its own name for a full disk
         shutil.rmtree(part, ignore_errors=True)
         kept = [path.name for path in _known(folder)]
         raise CheckpointError(
@@ -118,12 +121,11 @@ def _refuse_torn(name: str, content: bytes, digest: str) -> None:
         raise ValueError(f"{name} has SHA-256 {found[:12]}, {digest[:12]} was written")
 
 
-def _put(path: Path, content: bytes) -> str:
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
+def _put_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
+    save_file(dict(tensors), path)
+    with path.open("rb") as file:
         os.fsync(file.fileno())
-    return hashlib.sha256(content).hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync(folder: Path) -> None:

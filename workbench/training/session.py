@@ -20,7 +20,7 @@ from workbench.training.stream import Stream
 __all__ = ["Session"]
 
 SHARE = 0.02  # of the time that checkpoints may take where no interval is given
-DISK = 200e6  # bytes a second that a first checkpoint is expected to be written with
+DISK = 100e6  # bytes a second that a first checkpoint is expected to be written with
 
 
 class Session:
@@ -106,7 +106,8 @@ class Session:
     def remember_best(self, score: float) -> None:
         """Keep the weights where `score` is a new best, else count one evaluation without."""
         if score > self.best_score:
-            self.best_score, self.since_best, self.best = score, 0, self._weights()
+            self.best_score, self.since_best = score, 0
+            self.best = {name: tensor.clone() for name, tensor in self._weights().items()}
         else:
             self.since_best += 1
 
@@ -115,9 +116,9 @@ class Session:
         self._put(self.best)
 
     def _weights(self) -> dict[str, Tensor]:
-        """Copies, on the CPU, of all that training changes: chosen parameters, and buffers."""
+        """All that training changes, on the CPU: chosen parameters, and buffers. On a CPU these are no copies."""
         parameters = {name: p for name, (p, _) in self.chosen.items()}
-        return {name: t.detach().cpu().clone().contiguous() for name, t in (parameters | self.buffers).items()}
+        return {name: t.detach().cpu().contiguous() for name, t in (parameters | self.buffers).items()}
 
     def _put(self, weights: dict[str, Tensor]) -> None:
         with torch.no_grad():
@@ -135,7 +136,9 @@ class Session:
 
     def _optimiser_tensors(self) -> dict[str, Tensor]:
         states = self.optimiser.state_dict()["state"]
-        return {f"{i}/{name}": torch.as_tensor(t).cpu().clone() for i, one in states.items() for name, t in one.items()}
+        return {
+            f"{i}/{name}": torch.as_tensor(t).cpu().contiguous() for i, one in states.items() for name, t in one.items()
+        }
 
     def _load(self, found: checkpoints.Checkpoint) -> None:
         self.step, self.reason = found.plain["step"], found.plain["reason"]
