@@ -181,6 +181,8 @@ def test_what_cannot_be_embedded_is_refused(encoder):
         embed(encoder, TEXTS, chunk=0)
     with pytest.raises(ValueError, match="layer must be between 0"):
         embed(encoder, TEXTS, layers=[3])
+    with pytest.raises(ValueError, match="layers must be one or more"):
+        embed(encoder, TEXTS, layers=[])
     with pytest.raises(ValueError, match="layers are of an Encoder, got Linear"):
         embed(nn.Linear(2, 2), torch.ones(2, 2), layers=[1])
     with pytest.raises(TypeError, match=r"an encoder or an nn.Module, got int"):

@@ -18,6 +18,7 @@ from workbench.corpora.records import (
     Triplets,
     Words,
 )
+from workbench.corpora.related_sentences import related_sentences
 from workbench.corpora.rendered import draw_text
 from workbench.corpora.searches import first_sentence, function_search, title_and_body
 from workbench.corpora.smaller import relevant_documents, sampled_corpus, with_documents
@@ -32,6 +33,6 @@ __all__ = [
     "draw_canvases", "draw_text", "Canvases", "cldr_locales",
     "typos", "drop_words", "shuffle_words", "planted_duplicates", "wrong_pairs",
     "infill_words", "trigram_texts", "function_search", "function_views", "title_and_body",
-    "first_and_rest", "first_sentence",
+    "first_and_rest", "first_sentence", "related_sentences",
     "builtin_tasks", "largest_groups", "local_tasks", "relevant_documents", "sampled_corpus", "with_documents",
 ]  # fmt: skip

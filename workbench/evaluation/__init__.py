@@ -12,6 +12,7 @@ from workbench.evaluation.classification import (
 from workbench.evaluation.clustering import evaluate_clustering
 from workbench.evaluation.comparison import Compared, Comparison, compare
 from workbench.evaluation.demonstrations import Pools, draw_pools, nearest_example
+from workbench.evaluation.exits import Layered, exit_scores, parts_interval
 from workbench.evaluation.few_shot import evaluate_classification
 from workbench.evaluation.likelihood import bits_per_byte, bits_per_character, perplexity
 from workbench.evaluation.matching import evaluate_matching
@@ -38,6 +39,9 @@ from workbench.evaluation.task_selection import (
 from workbench.evaluation.words import evaluate_analogies, evaluate_word_similarity
 
 __all__ = [
+    "Layered",
+    "exit_scores",
+    "parts_interval",
     "Compared",
     "Comparison",
     "Evaluation",

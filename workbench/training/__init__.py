@@ -1,10 +1,13 @@
 """One training loop, the steps and batches it takes, exact large batches, mining of negatives, checkpoints."""
 
+from workbench.training.autoencoding import autoencode_step
 from workbench.training.batches import Batches
 from workbench.training.config import CheckpointError, Diverged, FitConfig, FitResult, Monitor
 from workbench.training.embedding import embed
+from workbench.training.exits import exits_step
 from workbench.training.interaction import late_step, listwise_step
 from workbench.training.loop import fit
+from workbench.training.masking import mask_tokens
 from workbench.training.mining import mine_lexical, mine_negatives
 from workbench.training.mixtures import Curriculum, Mixture
 from workbench.training.negatives import Negatives, denoise
@@ -23,13 +26,16 @@ __all__ = [
     "Monitor",
     "Negatives",
     "VectorQueue",
+    "autoencode_step",
     "denoise",
     "embed",
     "embed_step",
+    "exits_step",
     "fit",
     "gathered",
     "late_step",
     "listwise_step",
+    "mask_tokens",
     "mine_lexical",
     "mine_negatives",
     "update_average",

@@ -47,6 +47,8 @@ def embed(module: Any, rows: Any, *, layers: Sequence[int] | None = None, chunk:
 def _plan(module: Any, rows: Any, layers: Sequence[int] | None, chunk: int | None) -> tuple:  # noqa: ANN401
     """Parts of the rows, a function that embeds a part, and the place in the joined parts of each row."""
     if isinstance(module, Encoder):
+        if layers is not None and not layers:
+            raise ValueError("layers must be one or more, or None, got none")
         parts, order = _sorted_parts(module, check_texts(rows), chunk)
         return parts, lambda ids: _pooled(module, ids, layers), order
     if layers is not None:
