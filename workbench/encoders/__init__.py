@@ -3,8 +3,9 @@
 Names are resolved on first use, so that `workbench.encoders.sources` answers without loading torch.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from workbench.lazy import resolved_on_use
 
 if TYPE_CHECKING:
     from workbench.encoders.attention import attention_temperature
@@ -68,14 +69,4 @@ _HOMES = {
     "untrained": "families",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = resolved_on_use(__name__, _HOMES)

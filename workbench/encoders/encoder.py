@@ -17,9 +17,10 @@ from workbench.encoders.pooling import head_width, own_pooled, pool, through, to
 from workbench.encoders.precision import dtype_of, moved, warn_of_slow
 from workbench.encoders.settings import FolderDefaults, Limits, Settings, resolve
 from workbench.encoders.store import VectorStore
-from workbench.encoders.tokens import check_texts, pad, tokenize
+from workbench.encoders.tokens import pad, tokenize
 from workbench.encoders.weights import Identity
 from workbench.models.heads import TokenPooling
+from workbench.models.texts import check_texts
 
 __all__ = ["Encoder"]
 

@@ -1,12 +1,13 @@
 """Read a model from its folder with transformers: of which kind it is, its weights, and what reads its input."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+
+from workbench.models.texts import no_bar
 
 __all__ = ["kind_of", "place_of", "read_model", "read_processor", "read_tokenizer", "refuse_foreign"]
 
@@ -72,7 +73,7 @@ def read_model(folder: Path, *, dtype: torch.dtype) -> nn.Module:
     config = AutoConfig.from_pretrained(folder, **_LOCAL)
     # of an encoder-decoder, only the encoder makes vectors
     auto = AutoModelForTextEncoding if config.is_encoder_decoder else AutoModel
-    with _no_bar():
+    with no_bar():
         model, report = auto.from_pretrained(
             folder, config=config, use_safetensors=True, dtype=dtype, output_loading_info=True, **_LOCAL
         )
@@ -102,17 +103,3 @@ def read_processor(folder: Path) -> Any:  # noqa: ANN401 - nor for its image pro
     if not any((folder / name).is_file() for name in _PROCESSORS):
         raise ValueError(f"{folder} has no {_PROCESSORS[0]}: build ImageEncoder(model, processor) instead")
     return AutoImageProcessor.from_pretrained(folder, backend="pil", **_LOCAL)
-
-
-@contextmanager
-def _no_bar() -> Iterator[None]:
-    """No bar while weights are read, which takes less than a second; the caller's choice is put back."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()

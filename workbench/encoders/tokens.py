@@ -1,6 +1,6 @@
-"""Texts checked, tokenised, and cut into batches of similar length."""
+"""Texts tokenised, and cut into batches of similar length."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,28 +9,7 @@ from torch import Tensor
 
 from workbench.encoders.settings import Settings
 
-__all__ = ["check_texts", "pad", "token_batches", "tokenize"]
-
-
-def check_texts(texts: Iterable[object]) -> list[str]:
-    """`texts` as a list of str.
-
-    Raises:
-        TypeError: a single str, or an item that is not a str; names its index.
-        ValueError: half a surrogate pair, which no tokenizer can read; names its index.
-    """
-    if isinstance(texts, str | bytes):
-        raise TypeError(f"texts must be a list of str, got one {type(texts).__name__}: put it in a list")
-    strings: list[str] = []
-    for i, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise TypeError(f"text {i} must be a str, got {type(text).__name__}")
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise ValueError(f"text {i} must be valid Unicode: lone surrogate at {error.start}") from None
-        strings.append(text)
-    return strings
+__all__ = ["pad", "token_batches", "tokenize"]
 
 
 def tokenize(tokenizer: Any, texts: Sequence[str], settings: Settings, *, truncate: bool = True) -> Any:  # noqa: ANN401

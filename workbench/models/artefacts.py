@@ -7,8 +7,7 @@ import os
 import secrets
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import torch
 from workbench.home import cache_dir
 from workbench.models.recipes import build_sources, package_digest
 from workbench.models.seeding import checked_seed, seeded
+from workbench.models.texts import no_bar
 
 __all__ = ["base_model"]
 
@@ -113,7 +113,7 @@ def _made(
 def _write(part: Path, model: Any, tokenizer: Any, about: dict[str, Any]) -> None:  # noqa: ANN401 - of transformers
     """The folder's files on the disk, the manifest with their digests last."""
     part.mkdir()
-    with _no_bar():
+    with no_bar():
         model.save_pretrained(part)
     if tokenizer is not None:
         tokenizer.save_pretrained(part)
@@ -156,26 +156,12 @@ def _read(folder: Path) -> tuple[Any, Any]:
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     kind = getattr(transformers, manifest["model"])
-    with seeded(0), _no_bar():
+    with seeded(0), no_bar():
         model = kind.from_pretrained(folder, use_safetensors=True, **manifest["options"], **local)
     for tensor in (*model.parameters(), *model.buffers()):
         tensor.data = tensor.data.clone()  # they would be views of the file, which then cannot go everywhere
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **local) if manifest["tokenizer"] else None
     return model.eval(), tokenizer
-
-
-@contextmanager
-def _no_bar() -> Iterator[None]:
-    """No bar of transformers, which small models do not need; the caller's choice is put back."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def _refuse_changed(built: Any, read: Any) -> None:  # noqa: ANN401 - models of transformers

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from workbench.models.seeding import checked_count
+from workbench.models.texts import check_texts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -155,17 +156,7 @@ def _wrapped(whole: Any, special: dict[str, str], max_length: int, inputs: list[
 
 
 def _checked_texts(texts: Iterable[object]) -> list[str]:
-    if isinstance(texts, str | bytes):
-        raise TypeError(f"texts must be a list of str, got one {type(texts).__name__}: put it in a list")
-    given: list[str] = []
-    for i, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise TypeError(f"text {i} must be a str, got {type(text).__name__}")
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise ValueError(f"text {i} must be valid Unicode: lone surrogate at {error.start}") from None
-        given.append(text)
+    given = check_texts(texts)
     if not given:
         raise ValueError("a tokenizer is trained on one text or more, got none")
     return given

@@ -2,6 +2,15 @@
 
 from workbench.training.autoencoding import autoencode_step
 from workbench.training.batches import Batches
+from workbench.training.capacity import (
+    FreeVectors,
+    SizeSearch,
+    all_pairs,
+    free_vectors,
+    moment_curve,
+    separations,
+    size_search,
+)
 from workbench.training.config import CheckpointError, Diverged, FitConfig, FitResult, Monitor
 from workbench.training.embedding import embed
 from workbench.training.exits import exits_step
@@ -22,21 +31,28 @@ __all__ = [
     "Diverged",
     "FitConfig",
     "FitResult",
+    "FreeVectors",
     "Mixture",
     "Monitor",
     "Negatives",
+    "SizeSearch",
     "VectorQueue",
     "autoencode_step",
+    "all_pairs",
     "denoise",
     "embed",
     "embed_step",
     "exits_step",
     "fit",
+    "free_vectors",
     "gathered",
     "late_step",
     "listwise_step",
     "mask_tokens",
     "mine_lexical",
     "mine_negatives",
+    "moment_curve",
+    "separations",
+    "size_search",
     "update_average",
 ]

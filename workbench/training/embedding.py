@@ -10,7 +10,7 @@ from workbench.encoders.encoder import Encoder
 from workbench.encoders.encoding import batches_of, token_budget
 from workbench.encoders.layers import recorded_layers
 from workbench.encoders.pooling import pool
-from workbench.encoders.tokens import check_texts
+from workbench.models.texts import check_texts
 
 __all__ = ["embed"]
 

@@ -1,0 +1,167 @@
+"""Prompts and continuations as tokens: what stands before a text, where one ends and the other begins, what ends it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["Text", "continuation_ids", "decoder_start", "end_tokens", "positions_of", "prompt_ids"]
+
+Text = str | Sequence[int]  # a text, or its tokens
+
+
+def prompt_ids(model: Any, tokenizer: Any, prompts: Sequence[Text]) -> list[list[int]]:  # noqa: ANN401 - of transformers
+    """Tokens of each prompt: of a decoder with what its tokenizer puts before a text and nothing behind it.
+
+    An encoder-decoder reads it as its tokenizer makes it, with all special tokens. Tokens are taken as they are.
+
+    Raises:
+        TypeError: `prompts` is one str, or holds an item that is neither str nor a sequence of int; names its index.
+        ValueError: a prompt that is not valid Unicode or without any token, or a token outside the vocabulary.
+    """
+    whole = bool(model.config.is_encoder_decoder)
+    rows = _ids(tokenizer, checked_texts(prompts, "prompt"), before=whole or _before(tokenizer), whole=whole)
+    for i, row in enumerate(rows):
+        if not row:
+            raise ValueError(
+                f"prompt {i} has no token and the tokenizer puts none before a text: "
+                f"give the token that texts begin with, got {prompts[i]!r}"
+            )
+    _refuse_foreign(model, rows, "prompt")
+    return rows
+
+
+def continuation_ids(
+    model: Any,  # noqa: ANN401 - of transformers
+    tokenizer: Any,  # noqa: ANN401
+    prompts: Sequence[Text],
+    continuations: Sequence[Text],
+    *,
+    end: bool,
+) -> list[list[int]]:
+    """Tokens of each continuation, closed by the end-of-text token where `end` says so.
+
+    A decoder reads prompt and continuation as one text, whose first tokens must be those of the prompt alone.
+
+    Raises:
+        TypeError: an item that is neither str nor a sequence of int, or text after a prompt given as tokens.
+        ValueError: a continuation without any token or with one outside the vocabulary; a text in which a token lies
+            across the boundary; `end` where the model knows no token that ends a text.
+    """
+    given = checked_texts(continuations, "continuation")
+    whole = bool(model.config.is_encoder_decoder)
+    before = [] if whole else _before(tokenizer)
+    starts = None if whole else _ids(tokenizer, checked_texts(prompts, "prompt"), before=before, whole=False)
+    joined = [
+        prompt + text if starts and isinstance(prompt, str) and isinstance(text, str) else text
+        for prompt, text in zip(prompts, given, strict=True)
+    ]
+    rows = _ids(tokenizer, joined, before=before, whole=False)
+    for i, text in enumerate(given):
+        if starts is not None and isinstance(text, str):
+            rows[i] = _cut(i, prompts[i], text, starts[i], rows[i])
+        elif starts is None and isinstance(text, str) is False:
+            rows[i] = list(rows[i])
+    closing = end_tokens(model, tokenizer)[:1] if end else []
+    if end and not closing:
+        raise ValueError("end=True needs a token that ends a text, neither model nor tokenizer has one")
+    rows = [[*row, *closing] for row in rows]
+    for i, row in enumerate(rows):
+        if not row:
+            raise ValueError(f"continuation {i} must have one token or more, got {continuations[i]!r}")
+    _refuse_foreign(model, rows, "continuation")
+    return rows
+
+
+def end_tokens(model: Any, tokenizer: Any) -> list[int]:  # noqa: ANN401 - of transformers
+    """Tokens that end a text: those of the model's generation settings, else the tokenizer's; none where none is."""
+    named = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    if named is None:
+        named = tokenizer.eos_token_id
+    return [] if named is None else [named] if isinstance(named, int) else list(named)
+
+
+def decoder_start(model: Any) -> int:  # noqa: ANN401 - of transformers
+    """The token that starts what the decoder of an encoder-decoder writes.
+
+    Raises:
+        ValueError: the model names none.
+    """
+    for settings in (model.config, getattr(model, "generation_config", None)):
+        start = getattr(settings, "decoder_start_token_id", None)
+        if start is not None:
+            return int(start)
+    raise ValueError(f"{type(model).__name__} names no decoder_start_token_id: set it in model.config")
+
+
+def positions_of(model: Any) -> int | None:  # noqa: ANN401 - of transformers
+    """Longest input in tokens, None where the model has no such limit."""
+    positions = getattr(model.config, "max_position_embeddings", None)
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+            return int(positions) - module.padding_idx - 1  # RoBERTa counts positions from behind the padding index
+    return positions
+
+
+def checked_texts(texts: Sequence[Text], what: str) -> list[Text]:
+    """`texts`, each a str or a list of int.
+
+    Raises:
+        TypeError, ValueError: as `prompt_ids`.
+    """
+    if isinstance(texts, str | bytes):
+        raise TypeError(f"{what}s must be a list, got one {type(texts).__name__}: put it in a list")
+    checked: list[Text] = []
+    for i, text in enumerate(texts):
+        if isinstance(text, str):
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise ValueError(f"{what} {i} must be valid Unicode: lone surrogate at {error.start}") from None
+            checked.append(text)
+            continue
+        try:
+            checked.append([_whole(token) for token in text])
+        except TypeError:
+            raise TypeError(f"{what} {i} must be a str or a sequence of int, got {text!r}") from None
+    return checked
+
+
+def _ids(tokenizer: Any, texts: Sequence[Text], *, before: list[int] | bool, whole: bool) -> list[list[int]]:  # noqa: ANN401
+    """Tokens of texts, `before` in front of each, or with all special tokens; what is tokens already stays."""
+    words = [text for text in texts if isinstance(text, str)]
+    read = iter(tokenizer(words, add_special_tokens=whole, verbose=False)["input_ids"] if words else [])
+    front = [] if isinstance(before, bool) else before
+    return [[*front, *next(read)] if isinstance(text, str) else list(text) for text in texts]
+
+
+def _before(tokenizer: Any) -> list[int]:  # noqa: ANN401 - of transformers
+    """What the tokenizer puts before a text."""
+    bare, whole = (tokenizer("a", add_special_tokens=special)["input_ids"] for special in (False, True))
+    for start in range(len(whole) - len(bare) + 1):
+        if whole[start : start + len(bare)] == bare:
+            return list(whole[:start])
+    return []
+
+
+def _cut(i: int, prompt: Text, text: str, start: list[int], joined: list[int]) -> list[int]:
+    if not isinstance(prompt, str):
+        raise TypeError(f"continuation {i} must be tokens, as its prompt is, got {text!r}")
+    if joined[: len(start)] != start:
+        raise ValueError(
+            f"continuation {i} must begin with a new token: one lies across the end of {prompt[-20:]!r} and the start "
+            f"of {text[:20]!r}; move the space to the continuation, or give both as tokens"
+        )
+    return joined[len(start) :]
+
+
+def _refuse_foreign(model: Any, rows: list[list[int]], what: str) -> None:  # noqa: ANN401
+    size = model.get_input_embeddings().num_embeddings
+    for i, row in enumerate(rows):
+        for token in row:
+            if not 0 <= token < size:
+                raise ValueError(f"{what} {i} has token {token}, the model has {size} of them")
+
+
+def _whole(token: Any) -> int:  # noqa: ANN401
+    if isinstance(token, bool) or not hasattr(token, "__index__"):
+        raise TypeError(token)
+    return int(token)
