@@ -51,4 +51,5 @@ def matrix_chart(
             x=columns, y=rows, mode="markers", marker=style, name=label(name), hoverinfo="skip", showlegend=True
         )
     figure.update_yaxes(autorange="reversed")
-    return figure.update_layout(height=620, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"})
+    above = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}  # the legend; the title stands above it
+    return figure.update_layout(height=620, legend=above, margin={"t": 90}, title={"y": 0.97, "yanchor": "top"})
