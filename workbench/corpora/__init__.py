@@ -7,6 +7,7 @@ from workbench.corpora.cldr import cldr_locales
 from workbench.corpora.corrupt import drop_words, planted_duplicates, shuffle_words, typos, wrong_pairs
 from workbench.corpora.door import UnknownCorpus, fingerprint, load
 from workbench.corpora.halves import first_and_rest
+from workbench.corpora.likes import relevance_pairs, who_likes
 from workbench.corpora.records import (
     Corpus,
     Dictionary,
@@ -24,6 +25,7 @@ from workbench.corpora.searches import first_sentence, function_search, title_an
 from workbench.corpora.smaller import relevant_documents, sampled_corpus, with_documents
 from workbench.corpora.synthetic import infill_words, trigram_texts
 from workbench.corpora.task_sets import builtin_tasks, largest_groups, local_tasks
+from workbench.corpora.training_pairs import answered_pairs, joined_pairs
 from workbench.corpora.views import function_views
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "draw_canvases", "draw_text", "Canvases", "cldr_locales",
     "typos", "drop_words", "shuffle_words", "planted_duplicates", "wrong_pairs",
     "infill_words", "trigram_texts", "function_search", "function_views", "title_and_body",
-    "first_and_rest", "first_sentence", "related_sentences",
+    "first_and_rest", "first_sentence", "related_sentences", "relevance_pairs", "who_likes",
+    "answered_pairs", "joined_pairs",
     "builtin_tasks", "largest_groups", "local_tasks", "relevant_documents", "sampled_corpus", "with_documents",
 ]  # fmt: skip

@@ -4,6 +4,8 @@ import dataclasses
 import hashlib
 from collections import defaultdict
 
+import numpy as np
+
 from workbench.corpora.records import Corpus, Pairs
 from workbench.corpora.searches import FEWEST_WORDS, MOST_WORDS, first_sentence
 
@@ -36,7 +38,7 @@ def related_sentences(docs: Corpus, *, n: int, seed: int = 0) -> Pairs:
     source = dataclasses.replace(
         docs.source, name=f"{docs.source.name} sentences", fingerprint=hashlib.sha256(kept).hexdigest()
     )
-    return Pairs(left, right, scores, {"module": modules}, source=source)
+    return Pairs(left, right, np.array(scores, dtype=float), {"module": modules}, source=source)
 
 
 def _rows(docs: Corpus) -> list[tuple[str, str]]:

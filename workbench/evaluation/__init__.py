@@ -14,6 +14,7 @@ from workbench.evaluation.comparison import Compared, Comparison, compare
 from workbench.evaluation.demonstrations import Pools, draw_pools, nearest_example
 from workbench.evaluation.exits import Layered, exit_scores, parts_interval
 from workbench.evaluation.few_shot import evaluate_classification
+from workbench.evaluation.left_out import without_blocks
 from workbench.evaluation.likelihood import bits_per_byte, bits_per_character, perplexity
 from workbench.evaluation.matching import evaluate_matching
 from workbench.evaluation.multilabel import evaluate_multilabel
@@ -36,9 +37,11 @@ from workbench.evaluation.task_selection import (
     select_tasks,
     selection_trial,
 )
+from workbench.evaluation.vector_recall import vector_recall
 from workbench.evaluation.words import evaluate_analogies, evaluate_word_similarity
 
 __all__ = [
+    "without_blocks",
     "Layered",
     "exit_scores",
     "parts_interval",
@@ -99,5 +102,6 @@ __all__ = [
     "span_f1",
     "spans_of",
     "texts_of",
+    "vector_recall",
     "window_diff",
 ]

@@ -4,6 +4,7 @@ from workbench.plots.charts import interval_chart, line_chart, scatter_chart
 from workbench.plots.depth import depth_chart, depth_ranking
 from workbench.plots.geometry import hubness_chart, layer_chart, length_chart, spectrum_chart
 from workbench.plots.grids import heat_map
+from workbench.plots.landscapes import landscape_chart
 from workbench.plots.maps import map_figure
 from workbench.plots.matrices import matrix_chart
 from workbench.plots.radar import radar_chart
@@ -14,6 +15,7 @@ __all__ = [
     "heat_map",
     "hubness_chart",
     "interval_chart",
+    "landscape_chart",
     "layer_chart",
     "length_chart",
     "line_chart",
