@@ -121,3 +121,29 @@ def test_no_space_left_stops_the_run_and_leaves_the_last_checkpoint_intact(tmp_p
     again = linear()
     fit(again, ROWS, step=squares, config=config)
     assert torch.equal(again.weight, whole.weight)
+
+
+def test_a_disk_that_takes_no_more_stops_the_run_whoever_writes(tmp_path):
+    script = """
+import resource, signal, sys, torch
+from torch import nn
+from workbench.training import CheckpointError, FitConfig, fit
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+torch.manual_seed(0)
+module = nn.Linear(300, 100)
+def step(module, batch, state):
+    if state["made"] == 3:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))  # weights alone are 120 kB
+    state["made"] += 1
+    return module(batch["x"]).square().mean()
+try:
+    fit(module, [{"x": torch.ones(4, 300)}], step=step, state={"made": 0},
+        config=FitConfig(steps=6, folder=sys.argv[1], save_every=2))
+except CheckpointError as error:
+    print(error)
+"""
+    said = run("-c", script, str(tmp_path))
+    assert "checkpoint of step 4 cannot be written" in said
+    assert "step-000000002 is intact" in said
+    assert [path.name for path in tmp_path.glob("*step-*")] == ["step-000000002"]

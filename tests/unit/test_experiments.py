@@ -246,3 +246,10 @@ def test_doctor_says_what_is_missing_in_plain_words(project, monkeypatch):
     assert "WORKBENCH_DATA is not set" in found["local sets"].says
     assert not found["browser"].good
     assert all(f.says for f in found.values())
+
+
+def test_a_claim_that_reads_no_corpus_is_always_here():
+    assert keys.fingerprints({"corpora": ["no texts"], "models": []}) == {
+        "corpora": {"no texts": "none read"},
+        "models": {},
+    }

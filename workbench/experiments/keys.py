@@ -17,6 +17,7 @@ __all__ = ["Plan", "device_class", "plan_run", "versions"]
 # Packages whose version can change a number.
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "scikit-learn", "pyarrow")
 ABSENT = "not here"
+NO_TEXTS = "no texts"  # what USES and a claim's `on` name where nothing is read: free vectors, constructions
 IMPORT = re.compile(r"^[ \t]*(?:from (workbench[\w.]*) import|import (workbench[\w.]*))", re.MULTILINE)
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -82,14 +83,17 @@ def device_class() -> str:
 
 
 def fingerprints(uses: dict[str, list[str]]) -> dict[str, dict[str, str]]:
-    """Fingerprint of every corpus and model that the notebook names; "not here" where it is absent."""
+    """Fingerprint of every corpus and model that the notebook names; "not here" where it is absent.
+
+    "no texts" stands for claims that read no corpus, and is always here.
+    """
     from workbench.corpora import UnknownCorpus, fingerprint
     from workbench.encoders.sources import UnknownModel, model_fingerprint
 
     found: dict[str, dict[str, str]] = {"corpora": {}, "models": {}}
     for name in uses["corpora"]:
         try:
-            found["corpora"][name] = fingerprint(name)
+            found["corpora"][name] = "none read" if name == NO_TEXTS else fingerprint(name)
         except UnknownCorpus:
             found["corpora"][name] = ABSENT
     for name in uses["models"]:
