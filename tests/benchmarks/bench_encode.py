@@ -23,7 +23,7 @@ from sentence_transformers import SentenceTransformer
 from workbench.corpora import load
 from workbench.encoders import Encoder, find_model, load_encoder
 from workbench.encoders.encoding import CPU_TOKENS, WINDOW
-from workbench.encoders.tokens import token_batches
+from workbench.models.passes import token_batches
 
 LEAST_RATIO = 1.3
 MOST_DIFFERENCE = 1e-5

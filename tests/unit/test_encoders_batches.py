@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from workbench.encoders.pooling import pool
-from workbench.encoders.tokens import pad, token_batches
+from workbench.encoders.tokens import pad
+from workbench.models.passes import token_batches
 
 
 def test_batches_hold_every_index_once_longest_first_within_the_budget():

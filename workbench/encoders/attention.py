@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from workbench.encoders.layers import evaluating, stack_depth
+from workbench.encoders.layers import stack_depth
+from workbench.models.passes import evaluating
 
 if TYPE_CHECKING:
     from workbench.encoders.encoder import Encoder

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workbench.encoders.layers import evaluating
 from workbench.encoders.output import Out, open_rows, written_rows
 from workbench.encoders.store import VectorStore, space_key
 from workbench.encoders.store_upkeep import store_limit
-from workbench.encoders.tokens import token_batches, tokenize
+from workbench.encoders.tokens import tokenize
 from workbench.encoders.weights import has_hooks
+from workbench.models.passes import evaluating, token_batches
 from workbench.tensors import unit
 
 if TYPE_CHECKING:

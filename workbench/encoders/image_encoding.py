@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from workbench.encoders.encoding import BAR_FROM, Pending, finished, open_store
-from workbench.encoders.layers import evaluating
 from workbench.encoders.output import Out, open_rows, written_rows
 from workbench.encoders.store import VectorStore
+from workbench.models.passes import evaluating
 
 if TYPE_CHECKING:
     from workbench.encoders.images import ImageEncoder

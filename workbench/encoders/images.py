@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from workbench.encoders import attention
 from workbench.encoders.image_encoding import check_images, encode_images, with_channels
-from workbench.encoders.layers import evaluating
 from workbench.encoders.output import Out
 from workbench.encoders.pooling import own_pooled, through
 from workbench.encoders.precision import dtype_of
 from workbench.encoders.store import VectorStore
 from workbench.encoders.weights import Identity
+from workbench.models.passes import evaluating
 
 __all__ = ["ImageEncoder", "ImageSettings"]
 

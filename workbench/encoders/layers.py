@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from workbench.models.layers import layer_stack, stack_depth, stack_path
 
-__all__ = ["evaluating", "keep_layers", "layer_stack", "recorded_layers", "stack_depth"]
+__all__ = ["keep_layers", "layer_stack", "recorded_layers", "stack_depth"]
 
 
 def keep_layers(model: nn.Module, count: int) -> nn.Module:
@@ -50,18 +50,6 @@ def recorded_layers(model: nn.Module, wanted: Sequence[int]) -> Iterator[dict[in
     finally:
         for handle in handles:
             handle.remove()
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model without dropout, then every module back in the mode it had."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
 
 
 def _shallow(module: nn.Module) -> nn.Module:

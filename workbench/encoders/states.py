@@ -10,10 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from workbench.encoders.encoding import batches_of, progressing, token_budget
-from workbench.encoders.layers import evaluating, recorded_layers
+from workbench.encoders.layers import recorded_layers
 from workbench.encoders.output import Out, open_rows, written_rows
 from workbench.encoders.pooling import pool
 from workbench.encoders.tokens import tokenize
+from workbench.models.passes import evaluating
 
 if TYPE_CHECKING:
     from workbench.encoders.encoder import Encoder

@@ -1,6 +1,6 @@
-"""Texts tokenised, and cut into batches of similar length."""
+"""Texts tokenised, and filled up to one length."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from workbench.encoders.settings import Settings
 
-__all__ = ["pad", "token_batches", "tokenize"]
+__all__ = ["pad", "tokenize"]
 
 
 def tokenize(tokenizer: Any, texts: Sequence[str], settings: Settings, *, truncate: bool = True) -> Any:  # noqa: ANN401
@@ -27,24 +27,6 @@ def tokenize(tokenizer: Any, texts: Sequence[str], settings: Settings, *, trunca
         return_offsets_mapping=tokenizer.is_fast,
         verbose=False,
     )
-
-
-def token_batches(lengths: Sequence[int], *, budget: int) -> Iterator[list[int]]:
-    """Indices of texts, longest first, in batches whose rows times longest row stay within `budget` tokens.
-
-    Texts of similar length share a batch, so that little is padded; a text longer than the budget is alone.
-    """
-    # numpy's stable sort: equal lengths keep their order, so that batches are the same in every run
-    order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
-    batch: list[int] = []
-    for i in order.tolist():
-        longest = lengths[batch[0]] if batch else lengths[i]
-        if batch and (len(batch) + 1) * longest > budget:
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
 
 
 def pad(rows: Sequence[Sequence[int]], *, pad_id: int, device: torch.device) -> tuple[Tensor, Tensor]:

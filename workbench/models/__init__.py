@@ -12,17 +12,29 @@ if TYPE_CHECKING:
     from workbench.models.autoencoder import ExitAutoencoder
     from workbench.models.cross_encoder import CrossEncoder, from_encoder
     from workbench.models.experts import ExpertLinear, mlp_experts
+    from workbench.models.generation import Generated, Sampling, generate
     from workbench.models.heads import LatentAttention, LatentQueries, LayerMix, TokenPooling
+    from workbench.models.likelihood import log_likelihoods, pseudo_log_likelihood, token_log_likelihoods
     from workbench.models.merging import Soup, add_task_vectors, average, greedy_soup, slerp, task_vector, ties
     from workbench.models.positions import FoundPosition, position, search_position
     from workbench.models.reduced import reduced_bert
     from workbench.models.small import small_bert, small_decoder, small_t5
     from workbench.models.small_vision import dual_encoder, small_cnn, small_vit
+    from workbench.models.static import train_word_vectors
     from workbench.models.surgery import copy_layers, freeze, reinitialise, scale_depth
     from workbench.models.token_encoder import TokenEncoder
     from workbench.models.tokenizers import train_bpe, train_wordpiece
+    from workbench.models.word_vectors import WordVectors
 
 __all__ = [
+    "WordVectors",
+    "train_word_vectors",
+    "Sampling",
+    "Generated",
+    "generate",
+    "pseudo_log_likelihood",
+    "log_likelihoods",
+    "token_log_likelihoods",
     "CrossEncoder",
     "ExitAutoencoder",
     "ExpertLinear",
@@ -64,12 +76,15 @@ _HOMES = {
     "ExitAutoencoder": "autoencoder",
     "ExpertLinear": "experts",
     "FoundPosition": "positions",
+    "Generated": "generation",
     "LatentAttention": "heads",
     "LatentQueries": "heads",
     "LayerMix": "heads",
+    "Sampling": "generation",
     "Soup": "merging",
     "TokenEncoder": "token_encoder",
     "TokenPooling": "heads",
+    "WordVectors": "word_vectors",
     "add_task_vectors": "merging",
     "average": "merging",
     "base_model": "artefacts",
@@ -77,9 +92,12 @@ _HOMES = {
     "dual_encoder": "small_vision",
     "freeze": "surgery",
     "from_encoder": "cross_encoder",
+    "generate": "generation",
     "greedy_soup": "merging",
+    "log_likelihoods": "likelihood",
     "mlp_experts": "experts",
     "position": "positions",
+    "pseudo_log_likelihood": "likelihood",
     "reduced_bert": "reduced",
     "reinitialise": "surgery",
     "scale_depth": "surgery",
@@ -92,7 +110,9 @@ _HOMES = {
     "small_vit": "small_vision",
     "task_vector": "merging",
     "ties": "merging",
+    "token_log_likelihoods": "likelihood",
     "train_bpe": "tokenizers",
+    "train_word_vectors": "static",
     "train_wordpiece": "tokenizers",
 }
 

@@ -1,13 +1,13 @@
 """Cross-encoders: one model reads query and document together and gives one score."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from workbench.models.passes import evaluating, token_batches
 from workbench.models.seeding import checked_count
 from workbench.models.small import build
 
@@ -99,10 +99,10 @@ class CrossEncoder(nn.Module):
         given = _checked(pairs)
         distinct = list(dict.fromkeys(given))
         values = np.empty(len(distinct), dtype=np.float32)
-        with torch.inference_mode(), _evaluating(self):
+        with torch.inference_mode(), evaluating(self):
             for start in range(0, len(distinct), WINDOW):
                 rows, window = self._read(distinct[start : start + WINDOW]), values[start : start + WINDOW]
-                for part in _batches([len(row["input_ids"]) for row in rows], budget=budget):
+                for part in token_batches([len(row["input_ids"]) for row in rows], budget=budget):
                     window[part] = self._scored([rows[i] for i in part]).cpu().numpy()
         place = {pair: i for i, pair in enumerate(distinct)}
         scores = values[[place[pair] for pair in given]]
@@ -193,29 +193,6 @@ def _length(model: nn.Module, tokenizer: Any, asked: int | None) -> int:  # noqa
     if checked_count("max_length", asked) < least or (positions is not None and asked > positions):
         raise ValueError(f"max_length must be between {least} and {positions}, the model's positions, got {asked}")
     return asked
-
-
-def _batches(lengths: list[int], *, budget: int) -> Iterator[list[int]]:
-    """Indices, longest first, in batches whose rows times longest row stay within `budget`; a longer row is alone."""
-    batch: list[int] = []
-    for i in np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable").tolist():
-        if batch and (len(batch) + 1) * lengths[batch[0]] > budget:
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    training = [part for part in module.modules() if part.training]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True
 
 
 def _checked(pairs: Iterable[object]) -> list[tuple[str, str]]:

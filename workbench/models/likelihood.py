@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from workbench.models.passes import checked_budget, evaluating, length_batches, padded
+from workbench.models.passes import checked_budget, evaluating, padded, token_batches
 from workbench.models.prompts import (
     Text,
     checked_texts,
@@ -37,11 +37,11 @@ def token_log_likelihoods(
     vocabulary, in eval mode, without gradients.
 
     A decoder reads what its tokenizer puts before a text (a start token, where it has one), the prompt, and the
-    continuation; "" is a prompt where there is a start token. Both are tokenised as one text, whose first tokens must be
-    those of the prompt: " Paris" continues "It is in" by a new token, "Paris" after "It is in " often does not and is
-    refused. An encoder-decoder reads the prompt with its special tokens; its continuation is tokenised without them and
-    comes behind the decoder's start token. Either may be given as tokens, which are taken as they are: so for models
-    such as BART, whose outputs begin with special tokens.
+    continuation; "" is a prompt where there is a start token. Both are tokenised as one text, whose first tokens must
+    be those of the prompt: " Paris" continues "It is in" by a new token, "Paris" after "It is in " often does not and
+    is refused. An encoder-decoder reads the prompt with its special tokens; its continuation is tokenised without them
+    and comes behind the decoder's start token. Either may be given as tokens, which are taken as they are: so for
+    models such as BART, whose outputs begin with special tokens.
 
     Args:
         model: a model of transformers with a language head.
@@ -61,8 +61,8 @@ def token_log_likelihoods(
     if not getattr(model, "can_generate", lambda: False)():
         raise ValueError(f"model must have a language head that goes on from tokens, {type(model).__name__} has none")
     budget = checked_budget(batch_tokens, model.device)
-    if isinstance(prompts, str) or isinstance(continuations, str) or len(prompts) != len(continuations):
-        checked_texts(prompts, "prompt"), checked_texts(continuations, "continuation")
+    prompts, continuations = checked_texts(prompts, "prompt"), checked_texts(continuations, "continuation")
+    if len(prompts) != len(continuations):
         raise ValueError(f"prompts must be one for each continuation, got {len(prompts)} for {len(continuations)}")
     starts = prompt_ids(model, tokenizer, prompts)
     rows = continuation_ids(model, tokenizer, prompts, continuations, end=end)
@@ -70,7 +70,7 @@ def token_log_likelihoods(
     score = _decoded if model.config.is_encoder_decoder else _continued
     found: list[np.ndarray] = [np.empty(0)] * len(rows)
     with torch.inference_mode(), evaluating(model):
-        for part in length_batches([len(a) + len(b) for a, b in zip(starts, rows, strict=True)], budget=budget):
+        for part in token_batches([len(a) + len(b) for a, b in zip(starts, rows, strict=True)], budget=budget):
             values = score(model, [starts[i] for i in part], [rows[i] for i in part])
             for i, row in zip(part, torch.split(values, [len(rows[i]) for i in part]), strict=True):
                 found[i] = row.double().cpu().numpy()
@@ -109,7 +109,7 @@ def log_likelihoods(
 def pseudo_log_likelihood(
     model: Any,  # noqa: ANN401 - transformers has no common type for what has a masked-LM head
     tokenizer: Any,  # noqa: ANN401
-    texts: Sequence[str],
+    texts: Sequence[Text],
     *,
     batch_tokens: int | None = None,
 ) -> list[np.ndarray]:
@@ -142,7 +142,7 @@ def pseudo_log_likelihood(
     jobs = [(i, place) for i, of_text in enumerate(places) for place in of_text]
     values = np.empty(len(jobs))
     with torch.inference_mode(), evaluating(model):
-        for part in length_batches([len(rows[i]) for i, _ in jobs], budget=budget):
+        for part in token_batches([len(rows[i]) for i, _ in jobs], budget=budget):
             values[part] = _masked(model, tokenizer, [(rows[jobs[k][0]], jobs[k][1]) for k in part]).double().cpu()
     ends = np.cumsum([len(of_text) for of_text in places])[:-1]
     return _finite(np.split(values, ends) if places else [], "text")
@@ -184,7 +184,7 @@ def _chosen(logits: Tensor, tokens: Tensor) -> Tensor:
     return -F.cross_entropy(logits.float(), tokens, reduction="none")
 
 
-def _masked_places(model: Any, tokenizer: Any, texts: Sequence[str]) -> tuple[list[list[int]], list[list[int]]]:  # noqa: ANN401
+def _masked_places(model: Any, tokenizer: Any, texts: Sequence[Text]) -> tuple[list[list[int]], list[list[int]]]:  # noqa: ANN401
     """Tokens of each text with special ones, and the places of those that are the text's own."""
     for i, text in enumerate(checked_texts(texts, "text")):
         if not isinstance(text, str):
@@ -218,5 +218,7 @@ def _refuse_long(model: Any, starts: list[list[int]], rows: list[list[int]]) -> 
 def _finite(found: list[np.ndarray], what: str) -> list[np.ndarray]:
     for i, row in enumerate(found):
         if not np.isfinite(row).all():
-            raise ValueError(f"{what} {i}: the log-likelihood of token {int(np.argmin(np.isfinite(row)))} is not finite")
+            raise ValueError(
+                f"{what} {i}: the log-likelihood of token {int(np.argmin(np.isfinite(row)))} is not finite"
+            )
     return found

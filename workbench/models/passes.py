@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from workbench.models.seeding import checked_count
 
-__all__ = ["checked_budget", "evaluating", "length_batches", "padded"]
+__all__ = ["checked_budget", "evaluating", "padded", "token_batches"]
 
 CPU_TOKENS = 512  # as `Encoder.encode`
 GPU_TOKENS = 8192  # fewer than there: the logits of 8,192 tokens over 150,000 words are 5 GB in float32
@@ -26,9 +26,13 @@ def checked_budget(batch_tokens: int | None, device: torch.device) -> int:
     return checked_count("batch_tokens", batch_tokens)
 
 
-def length_batches(lengths: Sequence[int], *, budget: int) -> Iterator[list[int]]:
-    """Indices, longest first, in batches whose rows times longest row stay within `budget`; a longer row is alone."""
+def token_batches(lengths: Sequence[int], *, budget: int) -> Iterator[list[int]]:
+    """Indices, longest first, in batches whose rows times longest row stay within `budget`; a longer row is alone.
+
+    Rows of similar length share a batch, so that little is padded.
+    """
     batch: list[int] = []
+    # numpy's stable sort: equal lengths keep their order, so that batches are the same in every run
     for i in np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable").tolist():
         if batch and (len(batch) + 1) * lengths[batch[0]] > budget:
             yield batch

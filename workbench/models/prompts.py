@@ -5,7 +5,7 @@ from typing import Any
 
 __all__ = ["Text", "continuation_ids", "decoder_start", "end_tokens", "positions_of", "prompt_ids"]
 
-Text = str | Sequence[int]  # a text, or its tokens
+Text = Any  # a str, or a sequence of int: checked by hand, so that an error names the item
 
 
 def prompt_ids(model: Any, tokenizer: Any, prompts: Sequence[Text]) -> list[list[int]]:  # noqa: ANN401 - of transformers
@@ -17,8 +17,15 @@ def prompt_ids(model: Any, tokenizer: Any, prompts: Sequence[Text]) -> list[list
         TypeError: `prompts` is one str, or holds an item that is neither str nor a sequence of int; names its index.
         ValueError: a prompt that is not valid Unicode or without any token, or a token outside the vocabulary.
     """
-    whole = bool(model.config.is_encoder_decoder)
-    rows = _ids(tokenizer, checked_texts(prompts, "prompt"), before=whole or _before(tokenizer), whole=whole)
+    given = checked_texts(prompts, "prompt")
+    if model.config.is_encoder_decoder:
+        rows = _ids(tokenizer, given, special=True)
+    else:
+        before = _before(tokenizer)
+        rows = [
+            [*before, *row] if isinstance(text, str) else row
+            for text, row in zip(given, _ids(tokenizer, given), strict=True)
+        ]
     for i, row in enumerate(rows):
         if not row:
             raise ValueError(
@@ -47,19 +54,7 @@ def continuation_ids(
             across the boundary; `end` where the model knows no token that ends a text.
     """
     given = checked_texts(continuations, "continuation")
-    whole = bool(model.config.is_encoder_decoder)
-    before = [] if whole else _before(tokenizer)
-    starts = None if whole else _ids(tokenizer, checked_texts(prompts, "prompt"), before=before, whole=False)
-    joined = [
-        prompt + text if starts and isinstance(prompt, str) and isinstance(text, str) else text
-        for prompt, text in zip(prompts, given, strict=True)
-    ]
-    rows = _ids(tokenizer, joined, before=before, whole=False)
-    for i, text in enumerate(given):
-        if starts is not None and isinstance(text, str):
-            rows[i] = _cut(i, prompts[i], text, starts[i], rows[i])
-        elif starts is None and isinstance(text, str) is False:
-            rows[i] = list(rows[i])
+    rows = _behind(tokenizer, checked_texts(prompts, "prompt"), given, alone=bool(model.config.is_encoder_decoder))
     closing = end_tokens(model, tokenizer)[:1] if end else []
     if end and not closing:
         raise ValueError("end=True needs a token that ends a text, neither model nor tokenizer has one")
@@ -94,10 +89,10 @@ def decoder_start(model: Any) -> int:  # noqa: ANN401 - of transformers
 
 def positions_of(model: Any) -> int | None:  # noqa: ANN401 - of transformers
     """Longest input in tokens, None where the model has no such limit."""
-    positions = getattr(model.config, "max_position_embeddings", None)
+    positions: Any = getattr(model.config, "max_position_embeddings", None)
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
-            return int(positions) - module.padding_idx - 1  # RoBERTa counts positions from behind the padding index
+            return int(positions) - int(module.padding_idx) - 1  # pyright: ignore - RoBERTa counts positions from behind the padding index
     return positions
 
 
@@ -125,12 +120,27 @@ def checked_texts(texts: Sequence[Text], what: str) -> list[Text]:
     return checked
 
 
-def _ids(tokenizer: Any, texts: Sequence[Text], *, before: list[int] | bool, whole: bool) -> list[list[int]]:  # noqa: ANN401
-    """Tokens of texts, `before` in front of each, or with all special tokens; what is tokens already stays."""
+def _ids(tokenizer: Any, texts: Sequence[Text], *, special: bool = False) -> list[list[int]]:  # noqa: ANN401
+    """Tokens of texts; what is tokens already stays."""
     words = [text for text in texts if isinstance(text, str)]
-    read = iter(tokenizer(words, add_special_tokens=whole, verbose=False)["input_ids"] if words else [])
-    front = [] if isinstance(before, bool) else before
-    return [[*front, *next(read)] if isinstance(text, str) else list(text) for text in texts]
+    read = iter(tokenizer(words, add_special_tokens=special, verbose=False)["input_ids"] if words else [])
+    return [list(next(read)) if isinstance(text, str) else list(text) for text in texts]
+
+
+def _behind(tokenizer: Any, prompts: list[Text], texts: list[Text], *, alone: bool) -> list[list[int]]:  # noqa: ANN401
+    """Tokens of texts behind their prompts, or, of an encoder-decoder, of the texts alone."""
+    if alone:
+        return _ids(tokenizer, texts)
+    for i, (prompt, text) in enumerate(zip(prompts, texts, strict=True)):
+        if isinstance(text, str) and not isinstance(prompt, str):
+            raise TypeError(f"continuation {i} must be tokens, as its prompt is, got {text!r}")
+    starts = _ids(tokenizer, prompts)
+    both = [f"{a}{b}" if isinstance(b, str) else b for a, b in zip(prompts, texts, strict=True)]
+    rows = _ids(tokenizer, both)
+    for i, (prompt, text) in enumerate(zip(prompts, texts, strict=True)):
+        if isinstance(prompt, str) and isinstance(text, str):
+            rows[i] = _cut(i, prompt, text, starts[i], rows[i])
+    return rows
 
 
 def _before(tokenizer: Any) -> list[int]:  # noqa: ANN401 - of transformers
@@ -142,9 +152,7 @@ def _before(tokenizer: Any) -> list[int]:  # noqa: ANN401 - of transformers
     return []
 
 
-def _cut(i: int, prompt: Text, text: str, start: list[int], joined: list[int]) -> list[int]:
-    if not isinstance(prompt, str):
-        raise TypeError(f"continuation {i} must be tokens, as its prompt is, got {text!r}")
+def _cut(i: int, prompt: str, text: str, start: list[int], joined: list[int]) -> list[int]:
     if joined[: len(start)] != start:
         raise ValueError(
             f"continuation {i} must begin with a new token: one lies across the end of {prompt[-20:]!r} and the start "

@@ -12,8 +12,10 @@ from workbench.retrieval.multifield import search_fields
 from workbench.retrieval.quantised import BinaryIndex, PQIndex, recall_against
 from workbench.retrieval.rerank import Reranker, rerank
 from workbench.retrieval.sweeps import Sweep, sweep_codes, sweep_lists
+from workbench.retrieval.trie import Trie
 
 __all__ = [
+    "Trie",
     "BM25",
     "BinaryIndex",
     "DenseIndex",

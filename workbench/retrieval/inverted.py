@@ -64,7 +64,7 @@ class IVFIndex:
         flat = faiss.IndexFlat(vectors.shape[1], kind)
         index = faiss.IndexIVFFlat(flat, vectors.shape[1], lists, kind)
         index.own_fields = True
-        flat.this.disown()  # the lists free it
+        flat.this.disown()  # the lists free it  # pyright: ignore[reportAttributeAccessIssue]
         index.cp.seed, index.cp.spherical = seed, metric == "cosine"
         index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = sample, 1  # else faiss draws and warns
         chosen = np.sort(np.random.default_rng(seed).permutation(len(names))[:sample])
@@ -83,12 +83,10 @@ class IVFIndex:
         Raises:
             TypeError, ValueError: as in `DenseIndex.search`, or `probes` outside 1..lists.
         """
-        import faiss
-
         names, asked = query_ids(queries, ids), self._asked(queries, probes)
         if not 1 <= k <= len(self.documents):
             raise ValueError(f"k must be at least 1 and at most n={len(self.documents)}, got {k}")
-        near, found = self.lists.search(asked, k, params=faiss.SearchParametersIVF(nprobe=probes))
+        near, found = self.lists.search(asked, k, params=_probing(probes))
         if self.metric == "euclidean":
             near = -np.sqrt(np.maximum(near, 0))
         near[found < 0] = -np.inf
@@ -106,7 +104,7 @@ class IVFIndex:
             TypeError, ValueError: as in `search`.
         """
         nearest = self.lists.quantizer.search(self._asked(queries, probes), probes)[1]
-        sizes = np.array([self.lists.invlists.list_size(i) for i in range(self.lists.nlist)])
+        sizes = np.array([self.lists.get_list_size(i) for i in range(self.lists.nlist)])
         return (sizes[nearest].sum(axis=1) + self.lists.nlist) / len(self.documents)
 
     def _asked(self, queries: np.ndarray | Tensor, probes: int) -> np.ndarray:
@@ -115,6 +113,14 @@ class IVFIndex:
         if not 1 <= probes <= self.lists.nlist:
             raise ValueError(f"probes must be in 1..{self.lists.nlist} lists, got {probes}")
         return _ready(queries, self.metric, "queries")
+
+
+def _probing(probes: int) -> "faiss.SearchParametersIVF":
+    import faiss
+
+    parameters = faiss.SearchParametersIVF()
+    parameters.nprobe = probes
+    return parameters
 
 
 def _ready(rows: np.ndarray | Tensor, metric: str, name: str = "vectors") -> np.ndarray:
