@@ -56,7 +56,9 @@ def heat_map(
             col=place,
         )
     scale = {"colorscale": AROUND_ZERO if signed else SCALE, "cmin": low, "cmax": high}
-    figure.update_layout(blank.layout).update_layout(coloraxis=scale, width=max(820, 140 + 440 * len(panels)))
+    figure.update_layout(blank.layout).update_layout(coloraxis=scale, width=820 if len(panels) < 3 else 1080)
+    figure.update_layout(margin={"t": 70})  # a panel's name may take two lines
+    figure.update_xaxes(blank.layout["xaxis"]).update_yaxes(blank.layout["yaxis"])  # the layout has set the first only
     figure.update_xaxes(title={"text": x, "font": {"size": 16}}, type="category")
     figure.update_yaxes(type="category")
     figure.update_yaxes(title={"text": y, "font": {"size": 16}}, col=1)
