@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from workbench.lazy import resolved_on_use
 
 if TYPE_CHECKING:
+    from workbench.widgets.map import Map
     from workbench.widgets.training_monitor import TrainingMonitor
 
-__all__ = ["TrainingMonitor"]
+__all__ = ["Map", "TrainingMonitor"]
 
-_HOMES = {"TrainingMonitor": "training_monitor"}
+_HOMES = {"Map": "map", "TrainingMonitor": "training_monitor"}
 
 __getattr__, __dir__ = resolved_on_use(__name__, _HOMES)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from html import escape
 
 from workbench.widgets.curve import Curve
+from workbench.widgets.stand_in import figure
 
 __all__ = ["number", "page", "picture"]
 
@@ -62,13 +63,13 @@ def page(mark: str, caption: str, curves: Mapping[str, Curve]) -> str:
     source = b64encode(picture(curves).encode()).decode()
     cells = "".join(f"<tr><th scope='row'>{escape(k)}</th>{_cells(c)}</tr>" for k, c in curves.items())
     described = f"{caption} Curves over the steps: {', '.join(curves)}."
-    return (
-        f'<figure data-workbench-saved="{escape(mark)}" style="margin:0">'
-        f'<img alt="{escape(described)}" src="data:image/svg+xml;base64,{source}" style="max-width:100%" />'
-        f"<figcaption>{escape(caption)}</figcaption><table><thead><tr><th scope='col'>number</th>"
-        f"<th scope='col'>last</th><th scope='col'>lowest (step)</th><th scope='col'>highest (step)</th>"
-        f"<th scope='col'>NaN or infinite</th></tr></thead><tbody>{cells}</tbody></table></figure>"
+    table = (
+        "<table><thead><tr><th scope='col'>number</th><th scope='col'>last</th><th scope='col'>lowest (step)</th>"
+        "<th scope='col'>highest (step)</th><th scope='col'>NaN or infinite</th></tr></thead>"
+        f"<tbody>{cells}</tbody></table>"
     )
+    address = f"data:image/svg+xml;base64,{source}"
+    return figure(mark, source=address, alt=described, caption=caption, below=table)
 
 
 def _cells(curve: Curve) -> str:

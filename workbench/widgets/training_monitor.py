@@ -2,7 +2,6 @@
 
 import threading
 import time
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -10,12 +9,12 @@ from typing import Any
 
 import anywidget
 import traitlets
-from IPython.display import display, update_display
 from tqdm import tqdm
 
 from workbench.widgets.busy_kernel import in_kernel, keep_address, waiting
 from workbench.widgets.curve import Curve
 from workbench.widgets.saved_training import number, page
+from workbench.widgets.stand_in import StandIn
 
 __all__ = ["TrainingMonitor"]
 
@@ -68,7 +67,7 @@ class TrainingMonitor(anywidget.AnyWidget):
         self._bar: tqdm | None = None
         self._run, self._done, self._begun, self._ended = 0, 0, 0.0, 0.0
         self._live, self._news, self._looked = False, False, 0.0
-        self._saved: list[str] = []  # where a picture stands in the notebook
+        self._stand_in = StandIn("training", self._picture)
         self.on_msg(self._hear)
         self.observe(self._tell_stopping, names="stopping")
 
@@ -153,22 +152,15 @@ class TrainingMonitor(anywidget.AnyWidget):
             self._bar = None
         elif self._live:
             self._send_all()
-            for mark in self._saved:
-                update_display(self._picture(mark), raw=True, display_id=mark)
+            self._stand_in.update()
 
     def _picture(self, mark: str) -> dict[str, str]:
         return {"text/plain": self.summary, "text/html": page(mark, self.summary, self.curves)}
 
     def _ipython_display_(self) -> None:
-        if not in_kernel():
-            display({"text/plain": self.summary}, raw=True)
-            return
-        data, metadata = super()._repr_mimebundle_() or ({}, {})
-        display(data | {"text/plain": "Training monitor"}, metadata=metadata, raw=True)
-        mark = f"training-{uuid.uuid4().hex[:12]}"
-        self._saved.append(mark)
-        display(self._picture(mark), raw=True, display_id=mark)
-        self._send_all()
+        self._stand_in.show(self, "Training monitor" if in_kernel() else self.summary)
+        if self._stand_in.marks:
+            self._send_all()
 
     def _hear(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
         """A message of the page: it is drawn and wants the numbers, or the button of this very training was pressed."""
@@ -225,5 +217,5 @@ class TrainingMonitor(anywidget.AnyWidget):
             "reason": self.reason,
             "ended": ENDS.get(self.reason, ""),
             "summary": self.summary,
-            "marks": self._saved,
+            "marks": self._stand_in.marks,
         }
