@@ -135,6 +135,10 @@ class Filler:
 def chosen(
     window: np.ndarray, scores: np.ndarray, bound: np.ndarray, count: int, sample: bool, seed: int, filler: Filler
 ) -> Negatives:
+    """The first `count` of each row of `window` (n, k; -1 is none) whose score is not above the row's bound.
+
+    With `sample` a seeded draw of them instead; where they are too few, `filler` gives the rest.
+    """
     there = window >= 0
     kept = there & ~(scores > bound[:, None].astype(scores.dtype))
     filtered = 1 - kept.sum() / max(1, there.sum()) if there.any() else 0.0
@@ -160,6 +164,7 @@ def listed_places(found: np.ndarray, known: list[np.ndarray]) -> np.ndarray:
 
 
 def bounds(positive: np.ndarray, margin: float | None, relative: float | None) -> np.ndarray:
+    """The highest score (n,) that a negative may have beside `positive` (n,); inf where nothing is asked."""
     bound = np.full(len(positive), np.inf)
     if margin is not None:
         bound = positive.astype(np.float64) - margin
@@ -169,6 +174,12 @@ def bounds(positive: np.ndarray, margin: float | None, relative: float | None) -
 
 
 def checked_places(places: Sequence | np.ndarray, n: int, size: int | None, name: str) -> list[np.ndarray]:
+    """Each query's places, rising and once each, int64.
+
+    Raises:
+        TypeError: places that are not integers in one axis; names the query.
+        ValueError: lists of another number than `n`, or a place outside 0..size - 1; names the query.
+    """
     if len(places) != n:
         raise ValueError(f"{name} must have a list for each of {n} queries, got {len(places)}")
     checked = []
@@ -186,6 +197,11 @@ def checked_places(places: Sequence | np.ndarray, n: int, size: int | None, name
 
 
 def check_bounds(margin: float | None, relative: float | None) -> None:
+    """Refuse bounds that are none.
+
+    Raises:
+        ValueError: a margin that is not finite, or a relative bound outside (0, 1].
+    """
     if margin is not None and not np.isfinite(margin):
         raise ValueError(f"margin must be finite, got {margin}")
     if relative is not None and not 0 < relative <= 1:

@@ -52,7 +52,7 @@ class Map(anywidget.AnyWidget):
         self,
         points: np.ndarray | Sequence,
         *,
-        texts: Sequence[str] | None = None,
+        texts: Sequence | None = None,
         colour: np.ndarray | Sequence | None = None,
         sizes: np.ndarray | Sequence | None = None,
         title: str = "",

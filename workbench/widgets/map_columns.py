@@ -165,7 +165,7 @@ def as_colouring(values: np.ndarray | Sequence | None, n: int, *, name: str = ""
     return _labels(listed, gone, name)
 
 
-def as_texts(texts: Sequence[str] | None, n: int) -> list[str] | None:
+def as_texts(texts: Sequence | None, n: int) -> list[str] | None:
     """The texts as a list; None stays None.
 
     Raises:
