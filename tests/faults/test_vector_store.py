@@ -106,10 +106,10 @@ def row(group, i): return np.full(64, 1000 * group + i, dtype="f4")
 for turn in range(60):
     group = (turn * 7 + me) % 40  # every process writes some groups that the others write too
     store.put([f"text {group} {i}" for i in range(20)], np.stack([row(group, i) for i in range(20)]))
-    asked = (group + 11) % 40
-    for text, vector in store.get([f"text {asked} {i}" for i in range(20)]).items():
-        assert (vector == row(asked, int(text.split()[2]))).all(), text
-        found += 1
+    for asked in ((group + 11) % 40, (group - 7) % 40):  # another's or evicted, and its own of the turn before
+        for text, vector in store.get([f"text {asked} {i}" for i in range(20)]).items():
+            assert (vector == row(asked, int(text.split()[2]))).all(), text
+            found += 1
 print(found)
 """
 
@@ -130,10 +130,12 @@ def test_four_processes_write_and_read_one_space_while_another_evicts(tmp_path):
     while any(process.poll() is None for process in processes):
         freed += evict(tmp_path, limit=10 * file_size(20, 64))
         time.sleep(0.01)
+    found = 0
     for process in processes:
         said, wrong = process.communicate(timeout=60)
         assert (process.returncode, wrong) == (0, "")
-        assert int(said) > 0
+        found += int(said)  # one that was starved may have found nothing that was not evicted
+    assert found > 0
     assert freed > 0
     assert not list(tmp_path.glob("*/*.bad"))
     assert not list(tmp_path.glob("*/.part-*"))

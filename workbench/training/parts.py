@@ -89,7 +89,8 @@ def optimiser(chosen: Mapping[str, tuple[nn.Parameter, float]], config: FitConfi
         decay = config.weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((rate, decay), []).append(parameter)
     return torch.optim.AdamW(
-        [{"params": ps, "lr": rate, "peak": rate, "weight_decay": decay} for (rate, decay), ps in groups.items()]
+        [{"params": ps, "lr": rate, "peak": rate, "weight_decay": decay} for (rate, decay), ps in groups.items()],
+        fused=True,
     )
 
 

@@ -6,6 +6,7 @@ import { table, themeOf } from "./colours.js";
 import { calm, tag } from "./page.js";
 
 const MOVE = 250, MANY = 250_000; // milliseconds of a move; beyond so many points it is a jump
+const ENDS = ["transitionend", "transitioncancel"];
 
 export class Scene {
   constructor(root, place, data, drawOver) {
@@ -17,11 +18,10 @@ export class Scene {
     this.theme = themeOf(root);
     this.watchSize = new ResizeObserver(() => this.resize());
     this.watchSize.observe(place);
-    this.restyle = () => this.setTheme();
-    this.watchTheme = new MutationObserver(this.restyle);
-    this.watchTheme.observe(document.body, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "data-jp-theme-name"] });
-    this.preferred = matchMedia("(prefers-color-scheme: dark)");
-    this.preferred.addEventListener("change", this.restyle);
+    // JupyterLab names a theme before its colours are there: map.css lets a change of colour end with an event
+    // (cancelled where Lab hides the page for a moment, which it does after a change of theme)
+    this.restyle = (event) => event.target === root && requestAnimationFrame(() => this.setTheme());
+    for (const name of ENDS) root.addEventListener(name, this.restyle);
     this.resize();
   }
 
@@ -130,8 +130,7 @@ export class Scene {
     this.left = true;
     cancelAnimationFrame(this.frame);
     this.watchSize.disconnect();
-    this.watchTheme.disconnect();
-    this.preferred.removeEventListener("change", this.restyle);
+    for (const name of ENDS) this.root.removeEventListener(name, this.restyle);
     this.renderer.leave();
   }
 }
