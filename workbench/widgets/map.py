@@ -14,7 +14,7 @@ import traitlets
 
 from workbench.widgets.busy_kernel import in_kernel, keep_address
 from workbench.widgets.map_columns import Frame, as_colouring, as_ids, as_points, as_sizes, as_texts
-from workbench.widgets.map_picture import caption, page
+from workbench.widgets.map_picture import LARGEST, caption, page
 from workbench.widgets.modules import joined
 from workbench.widgets.stand_in import StandIn
 
@@ -22,7 +22,6 @@ __all__ = ["Map"]
 
 STATIC = Path(__file__).with_name("static")
 LONGEST = 1000  # characters of a text that are shown beside a point
-REDRAW = 1.0  # seconds after the last change until the saved picture is made anew
 
 
 @cache
@@ -79,7 +78,6 @@ class Map(anywidget.AnyWidget):
         self._chosen, self._hovered = np.zeros(0, np.int64), None
         self._camera: tuple[float, float, float] | None = None
         self._views: set[str] = set()
-        self._timer: threading.Timer | None = None
         self._selecting, self._hovering = ipywidgets.CallbackDispatcher(), ipywidgets.CallbackDispatcher()
         self._stand_in = StandIn("map", self._saved)
         super().__init__(summary=caption(title, n, self._colouring, 0), _code=_script()[0])
@@ -179,6 +177,11 @@ class Map(anywidget.AnyWidget):
         self._tell({"kind": "title", "title": title})
         self._changed()
 
+    @property
+    def live(self) -> bool:
+        """Whether a page shows the map."""
+        return bool(self._views)
+
     def on_select(self, callback: Callable[[np.ndarray], object], *, remove: bool = False) -> None:
         """Calls back with the ids whenever the reader selects on the page; not for what is set from Python."""
         self._selecting.register_callback(callback, remove=remove)
@@ -192,9 +195,12 @@ class Map(anywidget.AnyWidget):
         self._stand_in.marks.extend(mark for mark in marks if mark not in self._stand_in.marks)
         self._tell({"kind": "marks", "marks": self._stand_in.marks})
 
-    def saved_page(self, mark: str) -> str:
-        """HTML of the picture that stands for the map in a saved notebook; a live map that knows the mark hides it."""
-        return page(mark, self._points, self._colouring, self._chosen, self._title)
+    def saved_page(self, mark: str, *, largest: int = LARGEST) -> str:
+        """HTML of the picture that stands for the map in a saved notebook; a live map that knows the mark hides it.
+
+        The picture has `largest` bytes at most, a third more in the notebook.
+        """
+        return page(mark, self._points, self._colouring, self._chosen, self._title, largest=largest)
 
     def _saved(self, mark: str) -> dict[str, str]:
         return {"text/plain": self.summary, "text/html": self.saved_page(mark)}
@@ -206,14 +212,7 @@ class Map(anywidget.AnyWidget):
     def _changed(self) -> None:
         """The sentence and the saved picture follow: at once where nobody looks, else when the changes have ended."""
         self.summary = caption(self._title, len(self._points), self._colouring, len(self._chosen))
-        if not self._views:
-            self._stand_in.update()
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = threading.Timer(REDRAW, self._stand_in.update)
-        self._timer.daemon = True
-        self._timer.start()
+        self._stand_in.update(soon=self.live)
 
     def _tell(self, content: dict[str, Any], buffers: Sequence[np.ndarray | None] = ()) -> None:
         """Sends to the page, where there is one."""

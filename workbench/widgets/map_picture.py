@@ -16,18 +16,18 @@ WIDTH, HEIGHT, BORDER = 720, 440, 14
 LARGEST = 60_000  # bytes of the picture; in a notebook it takes a third more
 CONTEXT = (214, 214, 214)
 # colours and share of the full width: what is tried in turn until the picture is small enough
-FORMS = ((64, 1.0), (32, 1.0), (32, 0.8), (16, 0.8), (16, 0.6), (8, 0.5))
+FORMS = ((64, 1.0), (32, 1.0), (32, 0.8), (16, 0.8), (16, 0.6), (8, 0.5), (8, 0.35))
 
 
-def picture(points: np.ndarray, colouring: Colouring, chosen: np.ndarray) -> bytes:
-    """PNG of at most 64 colours and 60,000 bytes on white: points (n, 2), and what is not `chosen` (ids) in grey."""
+def picture(points: np.ndarray, colouring: Colouring, chosen: np.ndarray, *, largest: int = LARGEST) -> bytes:
+    """PNG of at most 64 colours on white: points (n, 2), what is not `chosen` (ids) in grey; `largest` in bytes."""
     for colours, share in FORMS:
         size = round(WIDTH * share), round(HEIGHT * share)
         drawn = Image.fromarray(_pixels(points, colouring, chosen, (2 * size[0], 2 * size[1])))
         small = drawn.resize(size, Image.Resampling.BOX).quantize(colours, dither=Image.Dither.NONE)
         held = io.BytesIO()
         small.save(held, "PNG", optimize=True)
-        if held.tell() <= LARGEST:
+        if held.tell() <= largest:
             break
     return held.getvalue()
 
@@ -93,9 +93,11 @@ def _counted(n: int, word: str) -> str:
     return f"{n:,} {word}{'' if n == 1 else 's'}"
 
 
-def page(mark: str, points: np.ndarray, colouring: Colouring, chosen: np.ndarray, title: str) -> str:
+def page(
+    mark: str, points: np.ndarray, colouring: Colouring, chosen: np.ndarray, title: str, *, largest: int = LARGEST
+) -> str:
     """HTML of the saved picture with its sentence and the colours of the labels. No text of a point is in it."""
-    source = "data:image/png;base64," + b64encode(picture(points, colouring, chosen)).decode()
+    source = "data:image/png;base64," + b64encode(picture(points, colouring, chosen, largest=largest)).decode()
     words = caption(title, len(points), colouring, len(chosen))
     return figure(mark, source=source, alt=words, caption=words, below=_key(colouring))
 

@@ -1,5 +1,6 @@
 """What a saved notebook shows in a widget's place: a second output, a figure with words, that the live widget hides."""
 
+import threading
 import uuid
 from collections.abc import Callable
 from html import escape
@@ -10,6 +11,8 @@ from IPython.display import display, update_display
 from workbench.widgets.busy_kernel import in_kernel
 
 __all__ = ["StandIn", "figure"]
+
+REDRAW = 1.0  # seconds after the last change until a picture is made anew
 
 
 def figure(mark: str, *, source: str, alt: str, caption: str, below: str = "") -> str:
@@ -35,6 +38,7 @@ class StandIn:
         """`data` makes the MIME bundle of the second output, whose HTML bears the mark it is given."""
         self._kind, self._data = kind, data
         self.marks: list[str] = []
+        self._timer: threading.Timer | None = None
 
     def show(self, widget: ipywidgets.Widget, plain: str) -> None:
         """Displays the widget and, behind it, what a saved notebook keeps; outside a kernel the words `plain`."""
@@ -47,8 +51,15 @@ class StandIn:
         self.marks.append(mark)
         display(self._data(mark), raw=True, display_id=mark)
 
-    def update(self) -> None:
-        """Makes the pictures anew, wherever they stand."""
+    def update(self, *, soon: bool = False) -> None:
+        """Makes the pictures anew, wherever they stand: now, or `soon`, when no change has come for a second."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if soon:
+            self._timer = threading.Timer(REDRAW, self.update)
+            self._timer.daemon = True
+            self._timer.start()
+            return
         for mark in self.marks:
             update_display(self._data(mark), raw=True, display_id=mark)
 
