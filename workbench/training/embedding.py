@@ -1,6 +1,6 @@
 """Embeddings with gradients: of texts in small padded batches, of any batch size through an exact gradient cache."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -13,6 +13,10 @@ from workbench.encoders.pooling import pool
 from workbench.models.texts import check_texts
 
 __all__ = ["embed"]
+
+MOST_TOKENS = 4096  # of a part on a CPU
+# what a part costs on a CPU, in tokens: a gradient of all word embeddings, 32 to 64 for MiniLM, fewer for larger models
+PART_TOKENS = 64
 
 
 def embed(module: Any, rows: Any, *, layers: Sequence[int] | None = None, chunk: int | None = None) -> Tensor:  # noqa: ANN401
@@ -63,14 +67,26 @@ def _plan(module: Any, rows: Any, layers: Sequence[int] | None, chunk: int | Non
 
 
 def _sorted_parts(encoder: Encoder, texts: list[str], chunk: int | None) -> tuple[list, Tensor]:
-    budget = token_budget(encoder, None)
+    on_cpu = encoder.device.type == "cpu"
     places: list[int] = []
     parts: list[list[list[int]]] = []
-    for batch, ids in batches_of(encoder, texts, budget=budget):
+    for batch, ids in batches_of(encoder, texts, budget=MOST_TOKENS if on_cpu else token_budget(encoder, None)):
         places += batch
-        size = chunk or len(ids)
-        parts += [ids[i : i + size] for i in range(0, len(ids), size)]
+        for alike in _of_like_length(ids) if on_cpu else [ids]:
+            size = chunk or len(alike)
+            parts += [alike[i : i + size] for i in range(0, len(alike), size)]
     return parts, torch.tensor(places).argsort()
+
+
+def _of_like_length(ids: list[list[int]]) -> Iterator[list[list[int]]]:
+    """`ids`, longest first, cut wherever going on would pad by more than a further part costs."""
+    start = padding = 0
+    for i, row in enumerate(ids):
+        padding += len(ids[start]) - len(row)
+        if padding > PART_TOKENS:
+            yield ids[start:i]
+            start, padding = i, 0
+    yield ids[start:]
 
 
 def _pooled(encoder: Encoder, ids: Sequence[Sequence[int]], layers: Sequence[int] | None) -> Tensor:
