@@ -205,6 +205,12 @@ def test_a_small_run_is_kept_and_the_table_shows_it(project, monkeypatch):
     assert pages.papers_table() in text
     assert text.startswith("a\n")
     assert text.endswith("\nb\n")
+    ((page, words),) = pages.family_pages().items()
+    assert page.read_text(encoding="utf-8") == words
+    deciding, others = words.split("## Other claims")
+    assert "reproduced" in deciding.split("## Deciding claims")[1]
+    assert "1 deciding claim; by chance alone 0.025" in deciding
+    assert others.count("](demo_paper.ipynb)") == len(find_paper("demo_paper").claims) - 1
 
 
 def test_a_run_with_changed_parameters_or_older_claims_is_not_kept(project, monkeypatch):

@@ -1,4 +1,4 @@
-"""Generated pages: committed records and figures, and the table of papers in the README."""
+"""Generated pages: committed records and figures, the README's table of papers, and a page for each family."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from workbench.experiments.status import committed_record
 from workbench.experiments.table import false_successes, limit_text, number_text, verdict_text
 from workbench.home import project_root
 
-__all__ = ["papers_table", "publish", "write_pages"]
+__all__ = ["family_pages", "papers_table", "publish", "write_pages"]
 
 START, END = "<!-- papers: made by `workbench report --write` -->", "<!-- end of papers -->"
 
@@ -42,7 +42,7 @@ def publish(paper: Paper) -> Path:
 
 
 def write_pages() -> Path:
-    """Puts the present table of papers into README.md between its two marks and returns the file's path.
+    """Writes every family's page, puts the table of papers into README.md between its two marks, returns its path.
 
     Raises:
         ValueError: the marks are not in the README, or there is none.
@@ -53,6 +53,8 @@ def write_pages() -> Path:
         raise ValueError(f"README.md must hold the lines {START!r} and {END!r}")
     pattern = re.compile(re.escape(START) + ".*?" + re.escape(END), re.DOTALL)
     write_atomic(path, pattern.sub(lambda _: f"{START}\n{papers_table()}\n{END}", text))
+    for page, words in family_pages().items():
+        write_atomic(page, words)
     return path
 
 
@@ -73,6 +75,44 @@ def papers_table() -> str:
         verdict = verdict_text(row) if row else "not measured yet"
         lines.append(f"| {link} | {claim.says} | {limit_text(claim.limit)} | {number} | {verdict} |")
     return "\n".join([*lines, "", false_successes(judged)])
+
+
+def family_pages() -> dict[Path, str]:
+    """The README of every family that has a paper, by its path: its claims, the deciding ones first."""
+    families: dict[str, list[Paper]] = {}
+    for paper in find_papers():
+        families.setdefault(paper.family, []).append(paper)
+    folder = project_root() / "notebooks"
+    return {folder / family / "README.md": _family_page(family, papers) for family, papers in families.items()}
+
+
+def _family_page(family: str, papers: list[Paper]) -> str:
+    rows = [(claim.decides, paper, claim, committed_record(paper)) for paper in papers for claim in paper.claims]
+    judged = 0
+    tables: dict[bool, list[str]] = {True: [], False: []}
+    for decides, paper, claim, record in rows:
+        row = next((r for r in record["claims"] if r["key"] == claim.key), None) if record else None
+        judged += bool(decides and row and row["verdict"])
+        cells = [f"[{paper.title}]({paper.slug}.ipynb)", f"{claim.key} {claim.says}", claim.on, limit_text(claim.limit)]
+        cells += [f"{number_text(row)} {row['unit']}", verdict_text(row)] if row else ["–", "not measured yet"]
+        cells += [record["scale"], f"{record['cpu_seconds'] / 60:.0f}"] if record else ["–", "–"]
+        tables[decides].append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    head = [
+        "| paper | claim | on | limit, fixed before | ours [95 %] | verdict | scale | CPU minutes |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    return "\n".join(
+        [
+            f"# {family.replace('_', ' ').capitalize()}",
+            "\nMade by `workbench report --write`; [what a verdict means](../VERDICTS.md).",
+            "\n## Deciding claims\n",
+            *(head + tables[True]),
+            f"\n{false_successes(judged)}",
+            "\n## Other claims\n",
+            *(head + tables[False]),
+            "",
+        ]
+    )
 
 
 def _write_pictures(source: Path, target: Path, names: list[str]) -> None:
