@@ -9,7 +9,9 @@ import pytest
 from tests.faults.conftest import alive, wait_for
 
 WORK = 'run.record("C1", np.arange(30) / 10)'
-COUNTED = "import os, time\nopen('ran', 'a').write(f'{os.getpid()}\\n')\ntime.sleep(6)\n" + WORK
+# a run that goes on when the file `go` is there
+HELD = "while not os.path.exists('go'): time.sleep(0.1)\n"
+COUNTED = "import os, time\nopen('ran', 'a').write(f'{os.getpid()}\\n')\n" + HELD + WORK
 
 
 def records(project, slug="*"):
@@ -21,14 +23,29 @@ def pids(project, name="ran"):
     return [int(line) for line in path.read_text().split()] if path.exists() else []
 
 
+def go(project):
+    (project / "notebooks" / "faults" / "go").touch()
+
+
+def read_until(process, words):
+    """What the process says, up to the line with these words."""
+    said = ""
+    for line in process.stdout:
+        said += line
+        if words in line:
+            return said
+    raise AssertionError(f"never said {words!r}: {said}")
+
+
 def test_two_runs_of_one_key_at_once_are_one_run(project, in_background):
     here = project(COUNTED)
     first = in_background(here, "run", "broken")
     wait_for(lambda: pids(here))
     second = in_background(here, "run", "broken")
-    said = second.communicate(timeout=60)[0]
+    said = read_until(second, "another process is at this very run")
+    go(here)
+    said += second.communicate(timeout=60)[0]
     assert (first.wait(timeout=60), second.returncode) == (0, 0)
-    assert "another process is at this very run" in said
     assert "done already" in said
     assert len(pids(here)) == len(records(here)) == 1
 
@@ -38,10 +55,9 @@ def test_a_run_that_waits_for_a_killed_one_takes_over(project, in_background):
     first = in_background(here, "run", "broken")
     wait_for(lambda: pids(here))
     second = in_background(here, "run", "broken")
-    for line in second.stdout:
-        if "another process" in line:
-            break
+    read_until(second, "another process")
     first.kill()
+    go(here)
     assert second.wait(timeout=60) == 0
     assert len(pids(here)) == 2
     assert len(records(here)) == 1
