@@ -39,9 +39,11 @@ class Memory(threading.Thread):
         self.over = threading.Event()
 
     def run(self) -> None:
-        while STATUS.exists() and not self.over.wait(0.02):
+        while STATUS.exists():  # once at least
             line = next(line for line in STATUS.read_text().splitlines() if line.startswith("RssAnon"))
             self.most = max(self.most, int(line.split()[1]) * 1024 / 1e6)
+            if self.over.wait(0.02):
+                return
 
     def stop(self) -> float:
         self.over.set()

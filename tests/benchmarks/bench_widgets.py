@@ -1,35 +1,34 @@
-"""How fast the map answers in a real JupyterLab, and how much a notebook grows by it.
+"""How fast the widgets answer in a real JupyterLab, and how much a notebook grows by each.
 
-Run as `python tests/benchmarks/bench_widgets.py [POINTS...]` (100000 and 1000000 where none is given). Drawn without a
-graphics card, in headless Chromium. A time ends where pixels of the map have changed on the page, as seen at every
-frame; a lasso ends where the ids are in Python. Colour, step and lasso are medians of five. Prints each number with its
-bound; exits 1 when one is missed.
+Run as `python tests/benchmarks/bench_widgets.py [POINTS...]` (a Map of 100000 and of 1000000 where none is given).
+Drawn without a graphics card, in headless Chromium. A time ends where pixels of the map have changed on the page, as
+seen at every frame; a lasso ends where the ids are in Python. Colour, step and lasso are medians of five, a slider's
+step of six, a key in LiveText of 20. A notebook's growth: executed without a browser, the widgets' state saved, less
+the same notebook with nothing shown; of every widget at 1,000 and 100,000 rows. Prints each number with its bound;
+exits 1 when one is missed.
 """
 
-import json
 import os
-import secrets
-import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from pathlib import Path
 
-import nbformat
-from nbclient import NotebookClient
-from playwright.sync_api import sync_playwright
-
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+sys.path.insert(0, str(ROOT))
+
+import nbformat  # noqa: E402 - the root first: the cells to show are those of the tests
+from nbclient import NotebookClient  # noqa: E402
+from widget_desk import Desk, Office, office  # noqa: E402
+
+from tests.browser.test_live_text import MANY, keystrokes  # noqa: E402
+from tests.widget_views import DATA, VIEWS  # noqa: E402
+
 BOUNDS = {
     100_000: {"first paint": 1500, "lasso to Python": 150, "colour": 200, "step of the points": 150},
     1_000_000: {"first paint": 6000},
 }
-GROWTH = 150  # kB
+STEPPED, TYPED, GROWTH = 150, 250, 150  # ms from a key to the changed map, of a slider and of a text; kB
 MAKE = """
 import time
 import numpy as np
@@ -49,63 +48,12 @@ SHOW = "began = time.time()\ndisplay(map)"
 COLOUR = "values = -values\nbegan = time.time()\nmap.colour_by(values)"
 STEP = "began = time.time()\nmap.points = turned\npoints, turned = turned, points"
 TELL = "print('TOLD', began, heard)"
-# notes the time of every frame in which a small copy of the map differs from the one before
-WATCH = """
-(() => {
-  window.changes = [];
-  const small = document.createElement("canvas");
-  small.width = 96;
-  small.height = 64;
-  const brush = small.getContext("2d", { willReadFrequently: true });
-  let before = 0;
-  const look = () => {
-    const points = document.querySelector("canvas.wb-points");
-    if (points && points.width && document.querySelector(".wb-map")?.dataset.drawn) {
-      brush.drawImage(points, 0, 0, 96, 64);
-      let sum = 0;
-      for (const part of new Uint32Array(brush.getImageData(0, 0, 96, 64).data.buffer)) sum = (sum * 31 + part) | 0;
-      if (sum !== before) window.changes.push(Date.now());
-      before = sum;
-    }
-    requestAnimationFrame(look);
-  };
-  requestAnimationFrame(look);
-})();
-"""
 
 
-class Desk:
-    """A notebook open in JupyterLab whose cells are run by hand."""
-
-    def __init__(self, page, folder: Path) -> None:
-        self.page, self.folder = page, folder
-
-    def run(self, k: int) -> None:
-        """Runs cell k and waits until it has ended: its prompt bears a new number."""
-        before = self.page.locator(".jp-CodeCell .jp-InputPrompt").nth(k).inner_text()
-        self.page.locator(".jp-CodeCell").nth(k).locator(".jp-InputArea-editor").click()
-        self.page.keyboard.press("Shift+Enter")
-        self.page.wait_for_function(
-            "([k, before]) => { const now = document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')[k].innerText;"
-            r" return now !== before && /\[\d+\]/.test(now); }",
-            arg=[k, before],
-            timeout=120_000,
-        )
-
-    def told(self, k: int) -> tuple[float, list]:
-        """What cell k prints: when the last action began (seconds), and the selections that have arrived."""
-        self.run(k)
-        cell = self.page.locator(".jp-CodeCell").nth(k)
-        words = cell.locator(".jp-OutputArea-output").last.inner_text().split(maxsplit=2)
-        return float(words[1]), json.loads(words[2].replace("(", "[").replace(")", "]"))
-
-    def changed_after(self, seconds: float, *, last: bool = False) -> float:
-        """Milliseconds from then to the first (or the last) change of the map's pixels."""
-        self.page.wait_for_function("t => window.changes.some(c => c >= t)", arg=1000 * seconds, timeout=120_000)
-        if last:
-            self.page.wait_for_timeout(1500)
-        found = [c for c in self.page.evaluate("window.changes") if c >= 1000 * seconds]
-        return (found[-1] if last else found[0]) - 1000 * seconds
+def told(name: str, value: float, unit: str, bound: float | None = None) -> bool:
+    """Prints a number with its bound; whether it is met."""
+    print(f"  {name}: {value:.0f} {unit}" + ("" if bound is None else f" (bound {bound})"), flush=True)
+    return bound is None or value < bound
 
 
 def measure(desk: Desk, n: int) -> dict[str, float]:
@@ -155,79 +103,68 @@ def lassos(desk: Desk) -> list[float]:
     return times
 
 
-def growth(n: int) -> float:
-    """kB by which a notebook grows that is executed without a browser, widget state saved."""
-    sizes = []
-    for last in ("", "map"):
-        cells = [nbformat.v4.new_code_cell(cell) for cell in (MAKE.format(n=n), last)]
-        notebook = nbformat.v4.new_notebook(cells=cells)
-        NotebookClient(notebook, timeout=120, kernel_name="python3", store_widget_state=True).execute()
-        if not last:
-            notebook.metadata.pop("widgets", None)
-        sizes.append(len(nbformat.writes(notebook)))
-    return (sizes[1] - sizes[0]) / 1000
+def map_times(place: Office, n: int) -> bool:
+    with place.desk(f"map_{n}", MAKE.format(n=n), SHOW, COLOUR, STEP, TELL) as desk:
+        times = measure(desk, n)
+        renderer = desk.page.locator(".wb-map").get_attribute("data-renderer")
+    print(f"Map of {n:,} points, drawn by {renderer}")
+    met = [told(name, took, "ms", BOUNDS.get(n, {}).get(name)) for name, took in times.items()]
+    return all(met)
 
 
-def bench(address: str, token: str, folder: Path, browser, n: int) -> bool:
-    cells = [nbformat.v4.new_code_cell(cell) for cell in (MAKE.format(n=n), SHOW, COLOUR, STEP, TELL)]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, folder / f"bench_{n}.ipynb")
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    page.add_init_script(WATCH)
-    page.goto(f"{address}/lab/tree/bench_{n}.ipynb?token={token}&reset")
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=90_000)
-    page.wait_for_timeout(3000)
-    print(f"{n:,} points")
-    times = measure(Desk(page, folder), n)
-    renderer = page.locator(".wb-map").get_attribute("data-renderer")
-    page.close()
-    met = True
-    for name, took in times.items():
-        bound = BOUNDS.get(n, {}).get(name)
-        met &= bound is None or took < bound
-        print(f"  {name}: {took:.0f} ms" + (f" (bound {bound})" if bound else "") + f" [{renderer}]")
-    size = growth(n)
-    print(f"  growth of an executed notebook: {size:.0f} kB (bound {GROWTH})")
-    return met and size < GROWTH
+def slider_times(place: Office, n: int = 100_000) -> bool:
+    """From a key on LayerExplorer's slider to the first frame in which points have moved."""
+    with place.desk("layers", DATA.format(n=n, dimensions=32), VIEWS["LayerExplorer"] + "view") as desk:
+        page = desk.page
+        desk.run(0)
+        desk.run(1)
+        page.wait_for_selector(".wb-map[data-drawn]", timeout=120_000)
+        handle = page.locator(".workbench-view [role=slider], .workbench-view .noUi-handle").first
+        handle.focus()
+        page.evaluate("window.addEventListener('keydown', () => { window.pressed = Date.now(); }, true)")
+        times = []
+        for k in range(6):
+            page.wait_for_timeout(2000)
+            page.keyboard.press("ArrowLeft" if k % 3 == 2 else "ArrowRight")
+            times.append(desk.changed_after(page.evaluate("window.pressed") / 1000))
+    print(f"LayerExplorer of {n:,} rows")
+    return told("slider step", statistics.median(times), "ms", STEPPED)
 
 
-def served(folder: Path) -> tuple[subprocess.Popen, str, str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token = secrets.token_hex(16)
-    command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1", "--allow-root"),
-        *(f"--ServerApp.port={port}", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"),
-    ]
-    environment = os.environ | {"WORKBENCH_HOME": str(ROOT), "OMP_NUM_THREADS": "1", "JUPYTER_CONFIG_DIR": str(folder)}
-    environment |= {"PYTHONPATH": str(ROOT)}
-    news = folder / "lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
-    news.parent.mkdir(parents=True)
-    news.write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(f"{address}/api/status?token={token}", timeout=5).close()
-            break
-        except OSError:
-            time.sleep(0.3)
-    return server, address, token
+def typing_times(place: Office) -> bool:
+    with place.desk("live", MANY) as desk:
+        desk.run(0)
+        desk.page.wait_for_selector(".wb-map[data-drawn]", timeout=120_000)
+        times = keystrokes(desk.page)
+    print(f"LiveText among 100,000 texts, {len(times)} keys")
+    return told("key to moved point", statistics.median(times), "ms", TYPED) and len(times) >= 18
+
+
+def executed(*cells: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    notebook = nbformat.v4.new_notebook(cells=list(cells))
+    NotebookClient(notebook, timeout=600, kernel_name="python3", store_widget_state=True).execute()
+    return notebook
+
+
+def growth(n: int) -> bool:
+    """kB by which a notebook grows that is executed without a browser, widget state saved, by each widget."""
+    print(f"growth of an executed notebook, {n:,} rows")
+    data = DATA.format(n=n, dimensions=32)
+    without, met = executed(nbformat.v4.new_code_cell(data)), []
+    for name, code in VIEWS.items():
+        shown = executed(nbformat.v4.new_code_cell(data), nbformat.v4.new_code_cell(code + "view"))
+        without.cells = [*without.cells[:1], nbformat.v4.new_code_cell(code + "view")]
+        grown = (len(nbformat.writes(shown)) - len(nbformat.writes(without))) / 1000
+        met.append(told(name, grown, "kB", GROWTH))
+    return all(met)
 
 
 def main(sizes: list[int]) -> int:
     os.environ["WORKBENCH_HOME"], os.environ["PYTHONPATH"] = str(ROOT), str(ROOT)
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as driver:
-        server, address, token = served(Path(name))
-        try:
-            browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
-            met = [bench(address, token, Path(name), browser, n) for n in sizes]
-            browser.close()
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
+    with tempfile.TemporaryDirectory() as name, office(Path(name)) as place:
+        met = [map_times(place, n) for n in sizes]
+        met += [slider_times(place), typing_times(place)]
+    met += [growth(n) for n in (1000, 100_000)]
     return int(not all(met))
 
 

@@ -23,12 +23,14 @@ from workbench.diagnostics.report import Report, Reports, Row
 from workbench.diagnostics.spaces import Drift, drift, mutual_knn, procrustes
 from workbench.diagnostics.spectrum import Spectrum, effective_rank, spectrum
 from workbench.diagnostics.transforms import AllButTheTop, Whitening, all_but_the_top, whitening
+from workbench.intervals import Estimate, mean_interval
 
 __all__ = [
     "AllButTheTop",
     "DepthComparison",
     "Dimension",
     "Drift",
+    "Estimate",
     "GroupedMoments",
     "Hubness",
     "LengthProfile",
@@ -57,6 +59,7 @@ __all__ = [
     "mahalanobis_depth",
     "map_reliability",
     "mean_cosine",
+    "mean_interval",
     "merge",
     "mle_dimension",
     "moments",

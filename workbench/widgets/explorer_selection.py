@@ -8,16 +8,17 @@ import torch
 from torch import Tensor
 
 from workbench.diagnostics import (
+    Estimate,
     Report,
     Reports,
     Row,
     hubness,
     isoscore,
     mean_cosine,
+    mean_interval,
     moments,
     participation_ratio,
 )
-from workbench.intervals import Estimate, mean_interval
 
 __all__ = ["FEWEST", "Described"]
 

@@ -14,6 +14,7 @@ import traitlets
 
 from workbench.widgets.busy_kernel import in_kernel, keep_address
 from workbench.widgets.map_columns import Frame, as_colouring, as_ids, as_points, as_sizes, as_texts
+from workbench.widgets.map_notes import as_bytes, as_moves, kept, note
 from workbench.widgets.map_picture import LARGEST, caption, page
 from workbench.widgets.modules import joined
 from workbench.widgets.stand_in import StandIn
@@ -21,7 +22,7 @@ from workbench.widgets.stand_in import StandIn
 __all__ = ["Map"]
 
 STATIC = Path(__file__).with_name("static")
-LONGEST = 1000  # characters of a text that are shown beside a point
+RINGED = 50  # moved points that are ringed: the last ones
 
 
 @cache
@@ -72,12 +73,14 @@ class Map(anywidget.AnyWidget):
         n = len(self._points)
         self._texts = as_texts(texts, n)
         self._colouring = as_colouring(colour, n)
-        self._values = _kept(colour)
+        self._values = kept(colour)
         self._sizes = None if sizes is None else as_sizes(sizes, n)
         self._frame, self._height, self._title = Frame.around(self._points), height, title
         self._chosen, self._hovered = np.zeros(0, np.int64), None
         self._camera: tuple[float, float, float] | None = None
         self._views: set[str] = set()
+        self._moved: list[int] = []
+        self._hidden: list[str] = []  # outputs of a view around the map, which the view itself keeps up to date
         self._selecting, self._hovering = ipywidgets.CallbackDispatcher(), ipywidgets.CallbackDispatcher()
         self._stand_in = StandIn("map", self._saved)
         super().__init__(summary=caption(title, n, self._colouring, 0), _code=_script()[0])
@@ -101,6 +104,19 @@ class Map(anywidget.AnyWidget):
             self._tell({"kind": "points", "frame": self._place()}, [self._frame.placed(array)])
         self._changed()
 
+    def move(self, ids: np.ndarray | Sequence, points: np.ndarray | Sequence) -> None:
+        """Moves the points `ids` (k,) to `points` (k, 2): on the page each is ringed from then on, with a trail.
+
+        Raises:
+            TypeError, ValueError: ids or points as refused elsewhere, an id twice, or not one point for each id.
+        """
+        which, array = as_moves(ids, points, len(self._points))
+        with self._lock:
+            self._points[which] = array
+            self._moved = [*dict.fromkeys([*self._moved, *which.tolist()])][-RINGED:]
+            self._tell({"kind": "move"}, [which.astype("<u4"), self._frame.placed(array)])
+        self._changed()
+
     def colour_by(self, values: np.ndarray | Sequence | None, *, name: str = "") -> None:
         """Colours the points by a column: numbers by a scale, anything else as labels; None takes the colours away.
 
@@ -113,7 +129,7 @@ class Map(anywidget.AnyWidget):
         """
         colouring = as_colouring(values, len(self._points), name=name)
         with self._lock:
-            self._colouring, self._values = colouring, _kept(values)
+            self._colouring, self._values = colouring, kept(values)
             self._tell({"kind": "colour", "legend": colouring.legend()}, [colouring.codes])
         self._changed()
 
@@ -192,8 +208,8 @@ class Map(anywidget.AnyWidget):
 
     def hide_when_live(self, marks: Sequence[str]) -> None:
         """Hides outputs with these marks while the map is alive: the pictures of a view that is built around it."""
-        self._stand_in.marks.extend(mark for mark in marks if mark not in self._stand_in.marks)
-        self._tell({"kind": "marks", "marks": self._stand_in.marks})
+        self._hidden.extend(mark for mark in marks if mark not in self._hidden)
+        self._tell_marks()
 
     def saved_page(self, mark: str, *, largest: int = LARGEST) -> str:
         """HTML of the picture that stands for the map in a saved notebook; a live map that knows the mark hides it.
@@ -207,7 +223,7 @@ class Map(anywidget.AnyWidget):
 
     def _ipython_display_(self) -> None:
         self._stand_in.show(self, "Map" if in_kernel() else self.summary)
-        self._tell({"kind": "marks", "marks": self._stand_in.marks})
+        self._tell_marks()
 
     def _changed(self) -> None:
         """The sentence and the saved picture follow: at once where nobody looks, else when the changes have ended."""
@@ -217,14 +233,17 @@ class Map(anywidget.AnyWidget):
     def _tell(self, content: dict[str, Any], buffers: Sequence[np.ndarray | None] = ()) -> None:
         """Sends to the page, where there is one."""
         if self._views:
-            self.send(content, buffers=[_bytes(buffer) for buffer in buffers])
+            self.send(content, buffers=[as_bytes(buffer) for buffer in buffers])
 
     def _tell_all(self) -> None:
         head = {"kind": "all", "n": len(self._points), "frame": self._place(), "sized": self._sizes is not None}
         head |= {"title": self._title, "height": self._height, "legend": self._colouring.legend()}
-        head |= {"camera": self._camera, "marks": self._stand_in.marks}
+        head |= {"camera": self._camera, "marks": [*self._stand_in.marks, *self._hidden], "moved": self._moved}
         points, chosen = self._frame.placed(self._points), self._chosen.astype("<u4")
         self._tell(head, [points, self._colouring.codes, self._sizes, chosen])
+
+    def _tell_marks(self) -> None:
+        self._tell({"kind": "marks", "marks": [*self._stand_in.marks, *self._hidden]})
 
     def _tell_selection(self) -> None:
         self._tell({"kind": "selection"}, [self._chosen.astype("<u4")])
@@ -256,16 +275,9 @@ class Map(anywidget.AnyWidget):
         if not isinstance(point, int) or not -1 <= point < len(self._points):
             return
         self._hovered = None if point < 0 else point
-        self._tell({"kind": "text", "point": point} | ({} if point < 0 else self._note(point)))
+        words = {} if point < 0 else note(point, self._texts, self._values, self._colouring)
+        self._tell({"kind": "text", "point": point} | words)
         self._hovering(self._hovered)
-
-    def _note(self, point: int) -> dict[str, str]:
-        note = {"text": self._texts[point][:LONGEST]} if self._texts is not None else {}
-        if self._values is not None:
-            gone = self._colouring.codes[point] == 255
-            shown = "no value" if gone else _shown(self._values[point])
-            note["value"] = f"{self._colouring.name}: {shown}" if self._colouring.name else shown
-        return note
 
     def _hear_selection(self, content: dict[str, Any], buffer: Any) -> None:  # noqa: ANN401 - a buffer of any kind
         n = len(self._points)
@@ -280,15 +292,3 @@ class Map(anywidget.AnyWidget):
             self._tell({"kind": "heard"})
         self._changed()
         self._selecting(ids.copy())
-
-
-def _bytes(array: np.ndarray | None) -> bytes:
-    return b"" if array is None else np.ascontiguousarray(array).tobytes()
-
-
-def _kept(values: np.ndarray | Sequence | None) -> np.ndarray | list | None:
-    return values.copy() if isinstance(values, np.ndarray) else None if values is None else list(values)
-
-
-def _shown(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)[:LONGEST]

@@ -3,7 +3,9 @@
 import json
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
+import anywidget
 import ipywidgets
 import plotly.graph_objects as go
 
@@ -25,6 +27,12 @@ class Chart(ipywidgets.Output):
         self.outputs = tuple({"output_type": "display_data", "data": one, "metadata": {}} for one in data)
 
 
+class Names(anywidget.AnyWidget):
+    """Nothing to see: it gives the sliders of the view around it a name for those who do not see their labels."""
+
+    _esm = Path(__file__).with_name("static").joinpath("names.js").read_text(encoding="utf-8")
+
+
 class View(ipywidgets.VBox):
     """One map or several with what stands around them.
 
@@ -34,7 +42,7 @@ class View(ipywidgets.VBox):
 
     def __init__(self, maps: Sequence[Map], children: Sequence[ipywidgets.Widget], *, kind: str) -> None:
         """`children` are shown from top to bottom, the `maps` among them; `kind` is a word for the view."""
-        super().__init__(children=list(children))
+        super().__init__(children=[*children, Names()])
         self.add_class("workbench-view")
         self._maps, self._kind = tuple(maps), kind
         self._stand_in = StandIn(kind, self._saved)
@@ -56,6 +64,12 @@ class View(ipywidgets.VBox):
         largest = PICTURES // max(2, len(self._maps))
         pictures = "".join(one.saved_page(f"{mark}-{k}", largest=largest) for k, one in enumerate(self._maps))
         return f'<div data-workbench-saved="{escape(mark)}">{pictures}<p>{escape(self.summary)}</p></div>'
+
+    def export(self, path: str | Path, *, title: str = "") -> Path:
+        """Writes the maps with their texts into one HTML file that works without a kernel: see `export_html`."""
+        from workbench.widgets.export import export_html
+
+        return export_html(self, path, title=title)
 
     def _saved(self, mark: str) -> dict[str, str]:
         return {"text/plain": self.summary, "text/html": self.saved_page(mark)}

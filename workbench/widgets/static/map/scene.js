@@ -6,12 +6,14 @@ import { table, themeOf } from "./colours.js";
 import { calm, tag } from "./page.js";
 
 const MOVE = 250, MANY = 250_000; // milliseconds of a move; beyond so many points it is a jump
+const TRAIL = 7; // places of a moved point that are drawn
 const ENDS = ["transitionend", "transitioncancel"];
 
 export class Scene {
   constructor(root, place, data, drawOver) {
     Object.assign(this, { root, place, data, drawOver, frame: 0, moves: 0, begun: 0, share: 1, drawn: 0 });
     this.camera = new Camera();
+    this.trails = new Map();
     this.over = tag("canvas", { class: "wb-over", tabindex: "0", role: "application", "aria-roledescription": "map of points" });
     place.append(this.over);
     this.useCard();
@@ -86,9 +88,31 @@ export class Scene {
     data.before = quick ? xy : data.xy;
     data.xy = xy;
     this.known = null;
+    this.ringMoved([...this.trails.keys()]);
     this.share = quick ? 1 : 0;
     this.begun = 0;
     if (!this.camera.moved && !this.camera.suits(this.bounds())) this.camera.fit(this.bounds());
+    this.ask();
+  }
+
+  // points that were moved one by one: where each has been, the last place at the end
+  ringMoved(ids) {
+    this.trails = new Map(ids.map((id) => [id, [[this.data.xy[2 * id], this.data.xy[2 * id + 1]]]]));
+  }
+
+  // few points jump; those that would be out of sight are brought back, unless the reader has chosen what is seen
+  movePoints(ids, places) {
+    const { data, camera } = this, xy = data.xy.slice();
+    ids.forEach((id, k) => {
+      const place = [places[2 * k], places[2 * k + 1]], trail = this.trails.get(id) ?? [[xy[2 * id], xy[2 * id + 1]]];
+      this.trails.set(id, [...trail, place].slice(-TRAIL));
+      xy.set(place, 2 * id);
+    });
+    Object.assign(data, { xy, before: xy });
+    Object.assign(this, { known: null, share: 1 });
+    const inside = (x, y) => x > 0 && y > 0 && x < camera.width && y < camera.height;
+    const lost = [...ids].some((id) => !inside(camera.across(xy[2 * id]), camera.down(xy[2 * id + 1])));
+    if (lost && !camera.moved) camera.fit(this.bounds());
     this.ask();
   }
 

@@ -65,6 +65,7 @@ class MapView {
     const { data, scene } = this, act = {
       all: () => this.hearAll(message, buffers),
       points: () => this.setPoints(typed(Float32Array, buffers[0]), message.frame),
+      move: () => { this.pointing.reset(); scene.movePoints(typed(Uint32Array, buffers[0]), typed(Float32Array, buffers[1])); },
       colour: () => this.setColour(message.legend, typed(Uint8Array, buffers[0])),
       sizes: () => { data.sizes = message.sized ? typed(Uint8Array, buffers[0]) : null; scene.ask(); },
       selection: () => this.setMarks(marked(data.n, data.marks, typed(Uint32Array, buffers[0]), "replace")),
@@ -88,6 +89,7 @@ class MapView {
     this.frame = message.frame;
     this.pointing.reset();
     scene.known = null;
+    scene.ringMoved(message.moved ?? []);
     scene.resize();
     if (message.camera) this.goTo(message.camera);
     else if (!scene.camera.moved) scene.fit();
