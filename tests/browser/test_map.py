@@ -47,7 +47,7 @@ def show(lab, page, name, *more, n=1000, make=MAKE):
     run_cell(page, 0)
     page.wait_for_function(DRAWN, timeout=60_000)
     page.wait_for_timeout(300)
-    return page.locator("canvas.wb-over").bounding_box()
+    return page.locator("canvas.wb-over").first.bounding_box()
 
 
 def run_cell(page, k):

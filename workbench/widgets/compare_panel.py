@@ -35,7 +35,8 @@ class Panel:
         self._compare = ipywidgets.Button(description="Compare neighbours", layout={"width": "auto"})
         self._compare.tooltip = "Likeness of the two spaces, and the rows whose neighbours changed most"
         self._numbers, self._mutual = ipywidgets.HTML(), ipywidgets.HTML()
-        self._rows = ipywidgets.Select(options=[], rows=LISTED, layout=WIDE)
+        self._rows = ipywidgets.Select(options=[], rows=LISTED, layout=WIDE, description="Rows")
+        self._rows.style.description_width = "initial"
         self._heading = ipywidgets.HTML()
 
     def around(self, maps: Sequence[Map]) -> list[ipywidgets.Widget]:

@@ -222,7 +222,7 @@ class DepthExplorer(View):
         for home, name in zip("fg", self._names, strict=True):
             # in one order, so that a corpus has its colour on the map in both
             samples = {one: self.depths[f"{'fg'[k]}_in_{home}"] for k, one in enumerate(self._names)}
-            charts.append(Chart())
+            charts.append(Chart(self._map))
             charts[-1].show(chart(samples, home=name, short=name))
         return charts
 

@@ -219,8 +219,7 @@ class Explorer(View):
         with self._lock:
             if not self._past:
                 return False
-            past = self._past.pop()
-            self._draw(past)
+            self._draw(self._past.pop())
         return True
 
     def state(self) -> dict[str, Any]:
@@ -283,6 +282,7 @@ class Explorer(View):
         old, self._shown = self._shown, new
         if new.points is not old.points:
             self._map.points = new.points
+            self._follow()  # the map's own sentence stays
         if new.colour != old.colour or new.values is not old.values:
             name = new.colour
             legend = "" if name is None else name if name in self._columns else self._measures.legend(name)

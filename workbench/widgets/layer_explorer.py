@@ -68,7 +68,10 @@ class LayerExplorer(View):
         self._moves: dict[int, list[MovedRow]] = {}
         self._points = aligned_maps(list(self._spaces.values()))
         self._map = Map(self._points[0], texts=texts, title=title, height=460)
-        self._chart, self._figure = Chart(), metric_chart(self._metrics, self._names) if self._metrics else None
+        self._chart, self._figure = (
+            Chart(self._map),
+            metric_chart(self._metrics, self._names) if self._metrics else None,
+        )
         super().__init__([self._map], self._built(), kind="layers")
         if self._columns:
             self.colour_by(next(iter(self._columns)))

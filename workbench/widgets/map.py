@@ -39,6 +39,7 @@ class Map(anywidget.AnyWidget):
     a saved notebook shows where no kernel runs. A message may be handled while a cell runs, in a thread of its own.
 
     Attributes:
+        live: Whether a page shows the map.
         summary: One sentence about what is shown; with two names of code, all that is saved of the widget's state.
     """
 
@@ -46,6 +47,7 @@ class Map(anywidget.AnyWidget):
     _css = (STATIC / "map.css").read_text(encoding="utf-8")
 
     summary = traitlets.Unicode("").tag(sync=True)
+    live = traitlets.Bool(False)
     _code = traitlets.Unicode("").tag(sync=True)
 
     def __init__(
@@ -193,11 +195,6 @@ class Map(anywidget.AnyWidget):
         self._tell({"kind": "title", "title": title})
         self._changed()
 
-    @property
-    def live(self) -> bool:
-        """Whether a page shows the map."""
-        return bool(self._views)
-
     def on_select(self, callback: Callable[[np.ndarray], object], *, remove: bool = False) -> None:
         """Calls back with the ids whenever the reader selects on the page; not for what is set from Python."""
         self._selecting.register_callback(callback, remove=remove)
@@ -260,8 +257,10 @@ class Map(anywidget.AnyWidget):
             with self._lock:
                 self._views.add(str(content.get("view")))
                 self._tell_all()
+            self.live = True
         elif kind == "gone":
             self._views.discard(str(content.get("view")))
+            self.live = bool(self._views)
         elif kind == "ping":
             self._tell({"kind": "pong"})
         elif kind == "hover":

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-import anywidget
 import ipywidgets
 import plotly.graph_objects as go
 
@@ -15,22 +14,33 @@ from workbench.widgets.stand_in import StandIn
 
 __all__ = ["Chart", "View"]
 
+PLOTLY = "application/vnd.plotly.v1+json"
 PICTURES = 80_000  # bytes of all saved pictures of a view; its charts and lists stand beside them
 
 
 class Chart(ipywidgets.Output):
-    """A plotly Figure in a view. It is an output as a cell has one: its page can be kept and read without a kernel."""
+    """A plotly Figure in a view. It is an output as a cell has one: its page can be kept and read without a kernel.
+
+    In a kernel it waits until the page shows the map: reading plotly's code, on the first chart of a page, blocks it
+    for a second or two, and anywidget gives up a widget that does not come to life in two.
+    """
+
+    def __init__(self, after: Map) -> None:
+        """A chart that is shown once the map `after` is."""
+        super().__init__()
+        self._after, self._figure = after, None
 
     def show(self, figure: go.Figure | None) -> None:
         """Shows `figure` in place of the one before; None shows nothing."""
-        data = [] if figure is None else [{"application/vnd.plotly.v1+json": json.loads(str(figure.to_json()))}]
+        self._figure = figure
+        if self._after.live or not in_kernel():
+            self._fill()
+        else:
+            self._after.observe(self._fill, names="live")
+
+    def _fill(self, _change: object = None) -> None:
+        data = [] if self._figure is None else [{PLOTLY: json.loads(str(self._figure.to_json()))}]
         self.outputs = tuple({"output_type": "display_data", "data": one, "metadata": {}} for one in data)
-
-
-class Names(anywidget.AnyWidget):
-    """Nothing to see: it gives the sliders of the view around it a name for those who do not see their labels."""
-
-    _esm = Path(__file__).with_name("static").joinpath("names.js").read_text(encoding="utf-8")
 
 
 class View(ipywidgets.VBox):
@@ -42,7 +52,7 @@ class View(ipywidgets.VBox):
 
     def __init__(self, maps: Sequence[Map], children: Sequence[ipywidgets.Widget], *, kind: str) -> None:
         """`children` are shown from top to bottom, the `maps` among them; `kind` is a word for the view."""
-        super().__init__(children=[*children, Names()])
+        super().__init__(children=list(children))
         self.add_class("workbench-view")
         self._maps, self._kind = tuple(maps), kind
         self._stand_in = StandIn(kind, self._saved)

@@ -4,6 +4,7 @@ import { Gestures } from "./gestures.js";
 import { keepKeys, onKey } from "./keys.js";
 import { drawLegend } from "./legend.js";
 import { drawOver } from "./overlay.js";
+import { nameSliders } from "./names.js";
 import { counted, typed, write } from "./page.js";
 import { Pointing } from "./pointing.js";
 import { idsOf, marked, packed, pointsInside } from "./region.js";
@@ -31,6 +32,7 @@ class MapView {
     this.gestures = new Gestures(this.scene.over, this.answers());
     this.scene.over.addEventListener("keydown", (event) => onKey(event, this.acts()));
     this.freeKeys = keepKeys(this.parts.root);
+    this.freeNames = nameSliders(el);
     this.setMode("pan");
     this.talk.ask({ kind: "ready" });
   }
@@ -235,6 +237,7 @@ class MapView {
     for (const timer of [this.telling, this.hinting]) clearTimeout(timer);
     this.pointing.leave();
     this.freeKeys();
+    this.freeNames();
     this.gestures.leave();
     this.scene.leave();
     this.talk.leave();
