@@ -48,6 +48,8 @@ def test_hover_and_selection_are_linked(lab, page):
     run_cell(page, 1)
     wait_until(lambda: (lab.folder / "points.npy").exists(), 10, "no points were written")
     points = np.load(lab.folder / "points.npy")
+    page.locator(".wb-map").first.evaluate("(e) => e.scrollIntoView({ block: 'center' })")
+    page.wait_for_timeout(300)
     box = page.locator("canvas.wb-over").first.bounding_box()
     placed = fitted(points, box)
     page.locator(".wb-tool[data-tool=lasso]").first.click()

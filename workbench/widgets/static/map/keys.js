@@ -16,10 +16,12 @@ export const HELP = [
 ];
 
 // Lab takes plain keys for commands of its own (B: a new cell) before anything inside the page hears of them, unless
-// an attribute forbids it; what is pressed together with Ctrl stays Lab's.
+// an attribute on the very element forbids it; what is pressed together with Ctrl stays Lab's. So it is for the lists
+// and buttons of a view around the map as well.
 export function keepKeys(root) {
-  const mark = (event) => {
-    if (root.contains(event.target)) root.toggleAttribute("data-lm-suppress-shortcuts", !event.ctrlKey && !event.metaKey);
+  const mark = ({ target, ctrlKey, metaKey }) => {
+    const whole = root.closest(".workbench-view") ?? root;
+    if (whole.contains(target)) target.toggleAttribute("data-lm-suppress-shortcuts", !ctrlKey && !metaKey);
   };
   window.addEventListener("keydown", mark, true);
   return () => window.removeEventListener("keydown", mark, true);
