@@ -29,7 +29,7 @@ test-full: $(READY)
 lab: $(READY)
 	$(BIN)/workbench lab
 
-# Every benchmark runs, also behind one that missed its bound; about 20 minutes.
+# Every benchmark runs, also behind one that missed its bound; about 45 minutes.
 bench: $(READY)
 	@missed=0; for script in tests/benchmarks/bench_*.py; do \
 		echo "== $$script"; $(BIN)/python $$script || missed=1; \

@@ -59,7 +59,7 @@ from workbench.losses import info_nce
 from workbench.training import Batches, FitConfig, embed_step, fit
 from workbench.widgets import TrainingMonitor
 from workbench.corpora import first_and_rest
-pairs = first_and_rest(docs.texts)
+pairs = first_and_rest(docs)
 monitor = TrainingMonitor()
 display(monitor)
 student = load_encoder("all-MiniLM-L6-v2", max_length=32)
@@ -87,5 +87,5 @@ def test_pictures_of_every_widget(lab, page, settings, theme):
         shot = Image.open(io.BytesIO(output.screenshot(animations="disabled"))).convert("RGB")
         path = ROOT / "figures" / "widgets" / f"{name}_{theme}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        shot.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+        shot.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
     assert page.errors == []

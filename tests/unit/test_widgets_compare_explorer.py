@@ -197,7 +197,7 @@ def test_the_list_and_the_controls_do_what_python_does():
     view._panel._colour.value = "row"
     assert "coloured by row from 0 to 199" in view.maps[2].summary
     view.colour_by(None)
-    assert view._panel._colour.value is None
+    assert view._panel._colour.value == ""
     assert "coloured" not in view.maps[0].summary
     view._panel._pair.value = ("b", "c")
     assert view.pair == ("b", "c")

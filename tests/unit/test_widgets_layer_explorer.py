@@ -70,7 +70,7 @@ def test_slider_and_colours_do_what_python_does():
     view._colour.value = "row"
     assert "coloured by row from 0 to 59" in view.summary
     view.colour_by(None)
-    assert view._colour.value is None
+    assert view._colour.value == ""
     assert "coloured" not in view.summary
     assert view.colours == ("kind", "row")
     with pytest.raises(ValueError, match=r"one of \('kind', 'row'\), got 'x'"):

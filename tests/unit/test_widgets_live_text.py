@@ -272,7 +272,7 @@ def test_columns_colour_the_map(enc, vectors):
     assert live.map._colouring.form == "numbers"
     assert live.map._colouring.codes[-1] == 255
     live.colour_by(None)
-    assert live._controls.colour.value is None
+    assert live._controls.colour.value == ""
     with pytest.raises(ValueError, match="columns are"):
         live.colour_by("size")
 

@@ -30,7 +30,7 @@ class Panel:
         self._title = ipywidgets.HTML(f"<b><bdi>{escape(short(title))}</bdi></b>")
         self._pair = ipywidgets.Dropdown(options=[(f"{a[:30]} and {b[:30]}", (a, b)) for a, b in pairs])
         self._pair.description, self._pair.layout.flex = "Compare", "0 1 420px"
-        self._colour = ipywidgets.Dropdown(options=[("none", None), *((name, name) for name in colours)])
+        self._colour = ipywidgets.Dropdown(options=[("none", ""), *((name, name) for name in colours)])
         self._colour.description = "Colour"
         self._compare = ipywidgets.Button(description="Compare neighbours", layout={"width": "auto"})
         self._compare.tooltip = "Likeness of the two spaces, and the rows whose neighbours changed most"
@@ -57,7 +57,7 @@ class Panel:
 
     def on_colour(self, told: Callable[[str | None], object]) -> None:
         """Calls with the name of a column that the reader chose; None for no colour."""
-        self._colour.observe(lambda change: told(change["new"]), names="value")
+        self._colour.observe(lambda change: told(change["new"] or None), names="value")
 
     def on_compare(self, told: Callable[[], object]) -> None:
         """Calls when the reader asks for the comparison."""
@@ -69,7 +69,7 @@ class Panel:
 
     def show_colour(self, name: str | None) -> None:
         """Sets the dropdown."""
-        self._colour.value = name
+        self._colour.value = name or ""  # None would show an empty field
 
     def show_pair(self, pair: tuple[str, str]) -> None:
         """Sets the dropdown, and empties what was about another pair."""

@@ -142,7 +142,7 @@ class LayerExplorer(View):
         if name is not None and name not in self._columns:
             raise ValueError(f"name must be one of {self.colours}, got {name!r}")
         self._map.colour_by(None if name is None else self._columns[name], name=name or "")
-        self._colour.value = name
+        self._colour.value = name or ""  # None would show an empty field
 
     def on_select(self, callback: Callable[[np.ndarray], object], *, remove: bool = False) -> None:
         """Calls back with the ids whenever the reader selects on the page."""
@@ -215,14 +215,14 @@ class LayerExplorer(View):
             description="Step",
             layout={"flex": "1 1 320px"},
         )
-        self._colour = ipywidgets.Dropdown(options=[("none", None), *((c, c) for c in self._columns)])
+        self._colour = ipywidgets.Dropdown(options=[("none", ""), *((c, c) for c in self._columns)])
         self._colour.description = "Colour"
         self._asked = ipywidgets.Button(description="Rows that moved", tooltip="Find the rows that moved most")
         self._list = ipywidgets.Select(options=[], rows=LISTED, layout={"width": "100%"})
         self._said = ipywidgets.HTML()
         self._button.on_click(lambda _: self.stop() if self.playing else self.play())
         self._slider.observe(lambda change: setattr(self, "step", change["new"]), names="value")
-        self._colour.observe(lambda change: self.colour_by(change["new"]), names="value")
+        self._colour.observe(lambda change: self.colour_by(change["new"] or None), names="value")
         self._asked.on_click(lambda _: self._list_moved())
         self._list.observe(self._choose, names="value")
         controls = [self._button, self._slider, *([self._colour] if self._columns else [])]

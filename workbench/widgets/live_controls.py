@@ -37,7 +37,7 @@ class Controls:
             options=poolings, value=pooling, description="Pooling", style=wide, layout={"width": "150px"}
         )
         self.colour = ipywidgets.Dropdown(
-            options=[(PLAIN, None), *((name[:60], name) for name in columns)],
+            options=[(PLAIN, ""), *((name[:60], name) for name in columns)],
             description="Colour",
             style=wide,
             layout={"width": "230px", "display": "" if columns else "none"},
@@ -62,7 +62,11 @@ class Controls:
         colour: Callable[[str | None], object],
     ) -> None:
         """Calls back with what the reader has set on the page; a value that is refused is said, and goes back."""
-        pairs = ((self.temperature, temperature), (self.pooling, pooling), (self.colour, colour))
+        pairs = (
+            (self.temperature, temperature),
+            (self.pooling, pooling),
+            (self.colour, lambda name: colour(name or None)),
+        )
         for control, callback in pairs:
             control.observe(lambda change, callback=callback: self._hear(change, callback), names="value")
 
@@ -83,7 +87,7 @@ class Controls:
         """Shows the column that colours the map."""
         self._showing = True
         try:
-            self.colour.value = name
+            self.colour.value = name or ""  # None would show an empty field
         finally:
             self._showing = False
 
