@@ -21,7 +21,7 @@ import nbformat  # noqa: E402 - the root first: the cells to show are those of t
 from nbclient import NotebookClient  # noqa: E402
 from widget_desk import Desk, Office, office  # noqa: E402
 
-from tests.browser.test_live_text import MANY, keystrokes  # noqa: E402
+from tests.browser.test_live_text import READY, keystrokes  # noqa: E402
 from tests.widget_views import DATA, VIEWS  # noqa: E402
 
 BOUNDS = {
@@ -125,18 +125,19 @@ def slider_times(place: Office, n: int = 100_000) -> bool:
         times = []
         for k in range(6):
             page.wait_for_timeout(2000)
-            page.keyboard.press("ArrowLeft" if k % 3 == 2 else "ArrowRight")
+            page.keyboard.press("ArrowLeft" if k % 2 else "ArrowRight")
             times.append(desk.changed_after(page.evaluate("window.pressed") / 1000))
     print(f"LayerExplorer of {n:,} rows")
     return told("slider step", statistics.median(times), "ms", STEPPED)
 
 
-def typing_times(place: Office) -> bool:
-    with place.desk("live", MANY) as desk:
+def typing_times(place: Office, n: int = 100_000) -> bool:
+    with place.desk("live", DATA.format(n=n, dimensions=32), VIEWS["LiveText"] + "view") as desk:
         desk.run(0)
-        desk.page.wait_for_selector(".wb-map[data-drawn]", timeout=120_000)
+        desk.run(1)
+        desk.page.wait_for_function(READY, timeout=120_000)
         times = keystrokes(desk.page)
-    print(f"LiveText among 100,000 texts, {len(times)} keys")
+    print(f"LiveText among {n:,} texts, {len(times)} keys")
     return told("key to moved point", statistics.median(times), "ms", TYPED) and len(times) >= 18
 
 

@@ -1,6 +1,7 @@
 """What every view built around maps shares: one saved picture for all of them, and charts that are no widgets."""
 
 import json
+import threading
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -15,6 +16,7 @@ from workbench.widgets.stand_in import StandIn
 __all__ = ["Chart", "View"]
 
 PLOTLY = "application/vnd.plotly.v1+json"
+REDRAW = 0.4  # seconds after the last change until a chart on the page is drawn anew
 PICTURES = 80_000  # bytes of all saved pictures of a view; its charts and lists stand beside them
 
 
@@ -22,25 +24,33 @@ class Chart(ipywidgets.Output):
     """A plotly Figure in a view. It is an output as a cell has one: its page can be kept and read without a kernel.
 
     In a kernel it waits until the page shows the map: reading plotly's code, on the first chart of a page, blocks it
-    for a second or two, and anywidget gives up a widget that does not come to life in two.
+    for a second or two, and anywidget gives up a widget that does not come to life in two. A chart in place of another
+    comes when the changes have ended, for drawing it holds up the map that moves with it.
     """
 
     def __init__(self, after: Map) -> None:
         """A chart that is shown once the map `after` is."""
         super().__init__()
-        self._after, self._figure = after, None
+        self._after = after
+        self._data: list[dict] = []
+        self._timer: threading.Timer | None = None
 
     def show(self, figure: go.Figure | None) -> None:
         """Shows `figure` in place of the one before; None shows nothing."""
-        self._figure = figure
-        if self._after.live or not in_kernel():
+        self._data = [] if figure is None else [{PLOTLY: json.loads(str(figure.to_json()))}]
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._after.live and self.outputs:
+            self._timer = threading.Timer(REDRAW, self._fill)
+            self._timer.daemon = True
+            self._timer.start()
+        elif self._after.live or not in_kernel():
             self._fill()
         else:
             self._after.observe(self._fill, names="live")
 
     def _fill(self, _change: object = None) -> None:
-        data = [] if self._figure is None else [{PLOTLY: json.loads(str(self._figure.to_json()))}]
-        self.outputs = tuple({"output_type": "display_data", "data": one, "metadata": {}} for one in data)
+        self.outputs = tuple({"output_type": "display_data", "data": one, "metadata": {}} for one in self._data)
 
 
 class View(ipywidgets.VBox):
