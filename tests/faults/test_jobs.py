@@ -81,6 +81,30 @@ def test_the_death_of_one_kernel_of_several_is_that_runs_alone(project, workbenc
     assert "IPython" not in again.stderr
 
 
+def test_all_papers_killed_in_the_middle_are_finished_by_the_same_call_and_none_is_done_twice(
+    project, in_background, workbench
+):
+    here = project("open('done', 'a').write('done\\n')\n" + WORK, slug="first")
+    project("open('other', 'a').write('other\\n')\n" + WORK, slug="second")
+    project(COUNTED, slug="third")
+    folder, command = here / "notebooks" / "faults", ("run", "--all", "--scale", "smoke", "--jobs", "2")
+    process = in_background(here, *command)
+    wait_for(lambda: pids(here) and len(records(here)) == 2, 60)
+    written = [path.stat().st_mtime_ns for path in records(here)]
+    process.send_signal(signal.SIGKILL)
+    assert process.wait(timeout=30) == -signal.SIGKILL
+    wait_for(lambda: not any(map(alive, pids(here))), 20)
+    go(here)
+    again = workbench(here, *command)
+    assert again.returncode == 0, again.stderr
+    assert [path.parent.parent.name for path in records(here)] == ["first", "second", "third"]
+    assert [path.stat().st_mtime_ns for path in records(here)[:2]] == written
+    assert [(folder / name).read_text().splitlines() for name in ("done", "other")] == [["done"], ["other"]]
+    assert len(pids(here)) == 2
+    assert again.stderr.count("done already") == 2
+    assert all(slug in again.stdout for slug in ("first", "second", "third"))
+
+
 def test_the_death_of_a_runs_own_process_is_named_and_the_others_go_on(project, workbench):
     here = project(WORK, slug="good")
     kill = "import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(30)"
