@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from workbench.encoders.families import cheap_encoders, untrained
     from workbench.encoders.file_encoding import encode_file
     from workbench.encoders.images import ImageEncoder
+    from workbench.encoders.last_layers import LastLayers
     from workbench.encoders.loading import load_encoder
+    from workbench.encoders.long_texts import extended_positions, window_vectors
+    from workbench.encoders.masked import load_masked_lm
+    from workbench.encoders.prepending import token_prepending
     from workbench.encoders.readings import Readings
     from workbench.encoders.settings import Settings
     from workbench.encoders.sources import UnknownModel, find_model, model_fingerprint
@@ -27,6 +31,7 @@ __all__ = [
     "DualEncoder",
     "Encoder",
     "ImageEncoder",
+    "LastLayers",
     "Readings",
     "Settings",
     "SpaceUse",
@@ -37,19 +42,24 @@ __all__ = [
     "cheap_encoders",
     "clear_store",
     "encode_file",
+    "extended_positions",
     "find_model",
     "hashed_encoder",
     "load_encoder",
+    "load_masked_lm",
     "model_fingerprint",
     "store_report",
     "tfidf_encoder",
+    "token_prepending",
     "untrained",
+    "window_vectors",
 ]
 
 _HOMES = {
     "DualEncoder": "dual",
     "Encoder": "encoder",
     "ImageEncoder": "images",
+    "LastLayers": "last_layers",
     "Readings": "readings",
     "Settings": "settings",
     "SpaceUse": "store_use",
@@ -60,13 +70,17 @@ _HOMES = {
     "cheap_encoders": "families",
     "clear_store": "store_use",
     "encode_file": "file_encoding",
+    "extended_positions": "long_texts",
     "find_model": "sources",
     "hashed_encoder": "counted",
     "load_encoder": "loading",
+    "load_masked_lm": "masked",
     "model_fingerprint": "sources",
     "store_report": "store_use",
     "tfidf_encoder": "counted",
+    "token_prepending": "prepending",
     "untrained": "families",
+    "window_vectors": "long_texts",
 }
 
 __getattr__, __dir__ = resolved_on_use(__name__, _HOMES)

@@ -6,6 +6,7 @@ from workbench.losses.guided import gist, guided_mask
 from workbench.losses.language import bag_of_words, causal_lm, class_matrix, masked_lm, replaced_token
 from workbench.losses.margins import alignment_uniformity, cosent, margin_mse, triplet
 from workbench.losses.ranking import list_net, rank_net
+from workbench.losses.sampled import sampled_softmax
 from workbench.losses.wrappers import layers_and_dimensions, matryoshka, over_layers
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "over_layers",
     "rank_net",
     "replaced_token",
+    "sampled_softmax",
     "soft_info_nce",
     "supervised_contrastive",
     "triplet",

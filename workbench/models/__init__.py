@@ -16,14 +16,20 @@ if TYPE_CHECKING:
     from workbench.models.heads import LatentAttention, LatentQueries, LayerMix, TokenPooling
     from workbench.models.likelihood import log_likelihoods, pseudo_log_likelihood, token_log_likelihoods
     from workbench.models.merging import Soup, add_task_vectors, average, greedy_soup, slerp, task_vector, ties
+    from workbench.models.on_states import OnStates
+    from workbench.models.paragraph_vectors import ParagraphVectors, straight_through
     from workbench.models.positions import FoundPosition, position, search_position
+    from workbench.models.quantiser import ProductQuantiser
     from workbench.models.reduced import reduced_bert
     from workbench.models.small import small_bert, small_decoder, small_t5
     from workbench.models.small_vision import dual_encoder, small_cnn, small_vit
     from workbench.models.static import train_word_vectors
     from workbench.models.surgery import copy_layers, freeze, reinitialise, scale_depth
+    from workbench.models.tables import CompositionalTable, HashedTable, LowRankTable
     from workbench.models.token_encoder import TokenEncoder
+    from workbench.models.token_mlp import TokenMLP
     from workbench.models.tokenizers import train_bpe, train_wordpiece
+    from workbench.models.top_layers import TopLayersMean
     from workbench.models.word_vectors import WordVectors
 
 __all__ = [
@@ -35,16 +41,24 @@ __all__ = [
     "pseudo_log_likelihood",
     "log_likelihoods",
     "token_log_likelihoods",
+    "CompositionalTable",
     "CrossEncoder",
     "ExitAutoencoder",
     "ExpertLinear",
     "FoundPosition",
+    "HashedTable",
     "LatentAttention",
     "LatentQueries",
     "LayerMix",
+    "ParagraphVectors",
+    "LowRankTable",
+    "ProductQuantiser",
+    "OnStates",
     "Soup",
     "TokenEncoder",
+    "TokenMLP",
     "TokenPooling",
+    "TopLayersMean",
     "add_task_vectors",
     "average",
     "base_model",
@@ -60,6 +74,7 @@ __all__ = [
     "scale_depth",
     "search_position",
     "slerp",
+    "straight_through",
     "small_bert",
     "small_cnn",
     "small_decoder",
@@ -72,18 +87,26 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CompositionalTable": "tables",
     "CrossEncoder": "cross_encoder",
     "ExitAutoencoder": "autoencoder",
     "ExpertLinear": "experts",
     "FoundPosition": "positions",
     "Generated": "generation",
+    "HashedTable": "tables",
     "LatentAttention": "heads",
     "LatentQueries": "heads",
     "LayerMix": "heads",
+    "ParagraphVectors": "paragraph_vectors",
+    "LowRankTable": "tables",
+    "ProductQuantiser": "quantiser",
+    "OnStates": "on_states",
     "Sampling": "generation",
     "Soup": "merging",
     "TokenEncoder": "token_encoder",
+    "TokenMLP": "token_mlp",
     "TokenPooling": "heads",
+    "TopLayersMean": "top_layers",
     "WordVectors": "word_vectors",
     "add_task_vectors": "merging",
     "average": "merging",
@@ -103,6 +126,7 @@ _HOMES = {
     "scale_depth": "surgery",
     "search_position": "positions",
     "slerp": "merging",
+    "straight_through": "paragraph_vectors",
     "small_bert": "small",
     "small_cnn": "small_vision",
     "small_decoder": "small",

@@ -12,17 +12,23 @@ from workbench.training.capacity import (
     size_search,
 )
 from workbench.training.config import CheckpointError, Diverged, FitConfig, FitResult, Monitor
+from workbench.training.continuing import continuation_step
 from workbench.training.embedding import embed
 from workbench.training.exits import exits_step
 from workbench.training.interaction import late_step, listwise_step
+from workbench.training.localities import local_order, negative_batches
 from workbench.training.loop import fit
 from workbench.training.masking import mask_tokens
 from workbench.training.mining import mine_lexical, mine_negatives
 from workbench.training.mixtures import Curriculum, Mixture
 from workbench.training.negatives import Negatives, denoise
+from workbench.training.pair_heads import pair_head
+from workbench.training.paragraphs import fit_paragraphs, held_out_paragraphs, word_draws
+from workbench.training.pretraining import masked_nats, pretrain_bert, token_entropy
 from workbench.training.processes import gathered
 from workbench.training.queues import VectorQueue, update_average
 from workbench.training.steps import embed_step
+from workbench.training.token_targets import inverse_frequencies, token_targets
 
 __all__ = [
     "Batches",
@@ -39,20 +45,32 @@ __all__ = [
     "VectorQueue",
     "autoencode_step",
     "all_pairs",
+    "continuation_step",
     "denoise",
     "embed",
     "embed_step",
     "exits_step",
     "fit",
+    "fit_paragraphs",
     "free_vectors",
     "gathered",
+    "held_out_paragraphs",
+    "inverse_frequencies",
     "late_step",
     "listwise_step",
+    "local_order",
     "mask_tokens",
+    "masked_nats",
     "mine_lexical",
     "mine_negatives",
     "moment_curve",
+    "pretrain_bert",
+    "pair_head",
+    "negative_batches",
     "separations",
     "size_search",
+    "token_entropy",
+    "token_targets",
     "update_average",
+    "word_draws",
 ]
