@@ -5,6 +5,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 
+import numpy as np
+
 from workbench.corpora.records import Corpus, Pairs
 
 __all__ = ["sibling_pairs"]
@@ -46,7 +48,7 @@ def sibling_pairs(docs: Corpus, *, n: int, most: int = 6, seed: int = 0) -> Pair
     made = hashlib.sha256("\x1f".join(left + right).encode("utf-8", "surrogatepass")).hexdigest()
     source = dataclasses.replace(docs.source, name=f"{docs.source.name} siblings", fingerprint=made)
     parents = [parent for *_, parent in found for _ in range(2)]
-    return Pairs(left, right, [1.0, 0.0] * n, {"parent": parents}, source=source)
+    return Pairs(left, right, np.array([1.0, 0.0] * n), {"parent": parents}, source=source)
 
 
 def _siblings(named: Iterable[tuple[str, str]], most: int) -> list[Row]:
