@@ -19,7 +19,8 @@ def load_masked_lm(name: str) -> tuple[Any, Any]:
     """
     from transformers import AutoConfig, AutoTokenizer, BertForMaskedLM
 
-    folder, local = find_model(name), {"local_files_only": True, "trust_remote_code": False}
+    folder = find_model(name)
+    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     kinds = getattr(AutoConfig.from_pretrained(folder, **local), "architectures", None) or []
     if "BertForMaskedLM" not in kinds:
         raise ValueError(f"{name!r} must be a BertForMaskedLM, its config names {kinds}")
