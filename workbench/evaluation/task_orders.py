@@ -56,4 +56,4 @@ def _tau(a: np.ndarray, b: np.ndarray) -> float:
 
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         raise ValueError("all systems score the same, which is no order")
-    return float(kendalltau(a, b).statistic)
+    return float(kendalltau(a, b).statistic)  # pyright: ignore[reportAttributeAccessIssue]

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from workbench.losses import info_nce
+from workbench.models.seeding import seeded
 from workbench.tensors import as_rows
 from workbench.training.batches import Batches
 from workbench.training.config import FitConfig, FitResult
@@ -49,7 +50,8 @@ def pair_head(
     if size < 2 or not temperature > 0:
         raise ValueError(f"size must be 2 or more and temperature above 0, got {size} and {temperature}")
     n, width = rows["left"].shape
-    head = torch.nn.utils.skip_init(torch.nn.Linear, width, width, bias=False)  # which draws nothing
+    with seeded(config.seed):  # what Linear draws is overwritten, and must not move the global generator
+        head = torch.nn.Linear(width, width, bias=False)
     torch.nn.init.eye_(head.weight)
     step = embed_step(partial(info_nce, temperature=temperature), columns=("left", "right"))
     result = fit(head, Batches(rows, size=min(size, n), seed=config.seed), step=step, config=config)
