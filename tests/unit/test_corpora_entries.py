@@ -63,12 +63,14 @@ def test_code_has_methods_for_types():
 def test_schemes_are_the_levels_of_each_subset():
     entries = product_entries(PRODUCTS)
     schemes = entry_schemes(entries, largest=1)
-    assert list(schemes) == ["ifc, level 1", "ifc, flow", "uniclass, level 1", "uniclass, fasteners"]
+    assert list(schemes) == ["ifc, level 1", "ifc, within class 1", "uniclass, level 1", "uniclass, within class 1"]
     assert schemes["ifc, level 1"].labels == ("flow", "flow", "flow", "control")
-    assert schemes["ifc, flow"].labels == ("x", "x", "y")
-    assert schemes["ifc, flow"].texts == tuple(TEXTS[:3])
+    assert schemes["ifc, within class 1"].labels == ("x", "x", "y")
+    assert schemes["ifc, within class 1"].texts == tuple(TEXTS[:3])
     assert list(entry_schemes(entries, largest=0)) == ["ifc, level 1", "uniclass, level 1"]
-    assert list(entry_schemes(entries.take([3, 0]))) == ["ifc, level 1", "ifc, control", "ifc, flow"]
+    tied = entry_schemes(entries.take([3, 0]))
+    assert list(tied) == ["ifc, level 1", "ifc, within class 1", "ifc, within class 2"]
+    assert tied["ifc, within class 1"].texts == (TEXTS[3],)  # "control" before "flow"
 
 
 @pytest.mark.parametrize(("by", "query"), [("short", "Pump"), ("paragraph", "Pump. It moves water.")])

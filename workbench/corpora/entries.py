@@ -12,7 +12,7 @@ from workbench.corpora.records import Corpus, Labels, Retrieval
 
 __all__ = ["code_entries", "entry_schemes", "product_entries", "type_search"]
 
-_TYPE = re.compile(r"(.+) \((.+) type\)", re.IGNORECASE)  # "Electric Actuator (Actuator type)"
+_TYPE = re.compile(r"(.+) \((.+) type\)", re.IGNORECASE)  # "NAME (CLASS type)"
 _NEEDED = ("short", "paragraph", "key", "parent")
 
 
@@ -76,7 +76,8 @@ def code_entries(docs: Corpus) -> Labels:
 def entry_schemes(entries: Labels, *, largest: int = 3) -> dict[str, Labels]:
     """Ways to label entries: each subset's first level, and the second level inside its `largest` first-level classes.
 
-    The names are "SUBSET, level 1" and "SUBSET, CLASS". Equally large classes go by name.
+    The names are "SUBSET, level 1" and "SUBSET, within class K", the largest class first. Equally large classes go by
+    name.
 
     Raises:
         ValueError: no column subset or level2, or a negative `largest`.
@@ -88,9 +89,10 @@ def entry_schemes(entries: Labels, *, largest: int = 3) -> dict[str, Labels]:
         part = entries.where(subset=subset)
         schemes[f"{subset}, level 1"] = part
         counts = Counter(part.labels)
-        for label in sorted(counts, key=lambda name: (-counts[name], str(name)))[:largest]:
+        ordered = sorted(counts, key=lambda name: (-counts[name], str(name)))
+        for k, label in enumerate(ordered[:largest], 1):
             inside = part.where(labels=label)
-            schemes[f"{subset}, {label}"] = dataclasses.replace(inside, labels=inside.columns["level2"])
+            schemes[f"{subset}, within class {k}"] = dataclasses.replace(inside, labels=inside.columns["level2"])
     return schemes
 
 
