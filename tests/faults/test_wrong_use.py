@@ -111,7 +111,7 @@ def test_a_new_paper_passes_the_whole_contract_and_runs(tmp_path):
 
     made = call(*WORKBENCH[1:], "new", "demo_paper")
     assert made.returncode == 0, made.stderr
-    chosen = "notebook or stripped or command0 or command1 or table or slugs"
+    chosen = "demo_paper or stripped or command0 or command1 or table or slugs or page"
     checked = call("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/contracts", "-k", chosen)
     assert checked.returncode == 0, checked.stdout
     ran = call(*WORKBENCH[1:], "run", "demo_paper")
