@@ -96,6 +96,21 @@ def lines(view):
     return [shape["x0"] for shape in output["data"]["application/vnd.plotly.v1+json"]["layout"]["shapes"]]
 
 
+def test_on_a_page_the_chart_follows_when_the_changes_have_ended():
+    view = LayerExplorer(steps())
+    view.map.live = True
+    for step in (1, 2, 3):
+        view.step = step
+    assert set(lines(view)) == {0}, "the points go first"
+    end = time.monotonic() + 10
+    while set(lines(view)) == {0} and time.monotonic() < end:
+        time.sleep(0.02)
+    assert set(lines(view)) == {3}, "the last change alone is drawn"
+    view.map.live = False
+    view.step = 1
+    assert set(lines(view)) == {1}, "at once where nobody looks"
+
+
 def test_own_metrics_are_computed_once_and_the_mark_moves():
     calls = []
 
