@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from workbench.encoders.last_layers import LastLayers
     from workbench.encoders.loading import load_encoder
     from workbench.encoders.long_texts import extended_positions, window_vectors
-    from workbench.encoders.masked import load_masked_lm
     from workbench.encoders.prepending import token_prepending
     from workbench.encoders.readings import Readings
     from workbench.encoders.settings import Settings
     from workbench.encoders.sources import UnknownModel, find_model, model_fingerprint
     from workbench.encoders.states import TokenStates
+    from workbench.encoders.states_below import StatesBelow
     from workbench.encoders.store import VectorStore
     from workbench.encoders.store_use import SpaceUse, clear_store, store_report
+    from workbench.encoders.token_headed import load_with_token_head
 
 __all__ = [
     "DualEncoder",
@@ -35,6 +36,7 @@ __all__ = [
     "Readings",
     "Settings",
     "SpaceUse",
+    "StatesBelow",
     "TokenStates",
     "UnknownModel",
     "VectorStore",
@@ -46,7 +48,7 @@ __all__ = [
     "find_model",
     "hashed_encoder",
     "load_encoder",
-    "load_masked_lm",
+    "load_with_token_head",
     "model_fingerprint",
     "store_report",
     "tfidf_encoder",
@@ -63,6 +65,7 @@ _HOMES = {
     "Readings": "readings",
     "Settings": "settings",
     "SpaceUse": "store_use",
+    "StatesBelow": "states_below",
     "TokenStates": "states",
     "UnknownModel": "sources",
     "VectorStore": "store",
@@ -74,7 +77,7 @@ _HOMES = {
     "find_model": "sources",
     "hashed_encoder": "counted",
     "load_encoder": "loading",
-    "load_masked_lm": "masked",
+    "load_with_token_head": "token_headed",
     "model_fingerprint": "sources",
     "store_report": "store_use",
     "tfidf_encoder": "counted",

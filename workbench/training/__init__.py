@@ -24,10 +24,10 @@ from workbench.training.mixtures import Curriculum, Mixture
 from workbench.training.negatives import Negatives, denoise
 from workbench.training.pair_heads import pair_head
 from workbench.training.paragraphs import fit_paragraphs, held_out_paragraphs, word_draws
-from workbench.training.pretraining import masked_nats, pretrain_bert, token_entropy
 from workbench.training.processes import gathered
 from workbench.training.queues import VectorQueue, update_average
 from workbench.training.steps import embed_step
+from workbench.training.token_heads import fit_token_head, token_entropy, token_nats
 from workbench.training.token_targets import inverse_frequencies, token_targets
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "exits_step",
     "fit",
     "fit_paragraphs",
+    "fit_token_head",
     "free_vectors",
     "gathered",
     "held_out_paragraphs",
@@ -60,16 +61,15 @@ __all__ = [
     "listwise_step",
     "local_order",
     "mask_tokens",
-    "masked_nats",
     "mine_lexical",
     "mine_negatives",
     "moment_curve",
-    "pretrain_bert",
     "pair_head",
     "negative_batches",
     "separations",
     "size_search",
     "token_entropy",
+    "token_nats",
     "token_targets",
     "update_average",
     "word_draws",
