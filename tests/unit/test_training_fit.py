@@ -51,6 +51,25 @@ def test_one_update_is_adamw_with_warm_up_decay_and_clipping():
     np.testing.assert_allclose(ours.bias.detach(), theirs.bias.detach(), rtol=1e-4)
 
 
+def test_equal_calls_give_equal_bits_where_threads_add_up_one_row():
+    """By default the threads of a CPU add to a row of a table in the order in which they come."""
+    threads, drawn = torch.get_num_threads(), torch.Generator().manual_seed(0)
+    rows = [{"x": torch.randint(0, 50, (64, 40), generator=drawn)} for _ in range(20)]
+    weights = torch.randn(64, 40, 32, generator=drawn)  # 81,920 numbers: torch goes parallel above 32,768
+    torch.set_num_threads(2)
+    try:
+        made = []
+        for _ in range(3):
+            module = nn.ParameterDict({"table": nn.Parameter(torch.ones(50, 32))})
+            fit(module, rows, step=lambda m, b, _: (m["table"][b["x"]] * weights).mean(), config=config(steps=20))
+            made.append(module["table"].detach())
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(made[0], made[1])
+    assert torch.equal(made[0], made[2])
+    assert not torch.are_deterministic_algorithms_enabled(), "the caller's setting is put back"
+
+
 @pytest.mark.parametrize(
     ("schedule", "after"), [("constant", 1.0), ("linear", 5 / 8), ("cosine", (1 + math.cos(math.pi * 3 / 8)) / 2)]
 )

@@ -13,7 +13,7 @@ from workbench.training.config import FitConfig, FitResult, Monitor
 from workbench.training.history import refuse_divergence
 from workbench.training.parts import evaluating_mode, training_mode
 from workbench.training.progress import watching
-from workbench.training.randomness import own_randomness
+from workbench.training.randomness import own_randomness, sums_in_order
 from workbench.training.session import Session
 
 __all__ = ["fit"]
@@ -66,7 +66,8 @@ def fit(
     with own_randomness(config.seed + processes.place()[1]):
         session = Session(modules, batches, config, {} if state is None else state)
         session.resume()
-        with watching(monitor, session) as watcher, training_mode(session.parts, session.chosen):
+        ordered, mode = sums_in_order(session.device), training_mode(session.parts, session.chosen)
+        with ordered, watching(monitor, session) as watcher, mode:
             while session.reason is None:
                 row = _update(session, step)
                 _evaluate(session, evaluate, row)

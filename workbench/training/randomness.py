@@ -1,4 +1,4 @@
-"""The generators a training run draws from: its own seeds, their states as tensors and JSON, the caller's put back."""
+"""What makes equal calls equal: a run's own generators, their states as tensors and JSON, and sums in a fixed order."""
 
 import random
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["generator_states", "own_randomness", "restore_generators"]
+__all__ = ["generator_states", "own_randomness", "restore_generators", "sums_in_order"]
 
 
 @contextmanager
@@ -23,6 +23,24 @@ def own_randomness(seed: int) -> Iterator[None]:
         yield
     finally:
         restore_generators(*before)
+
+
+@contextmanager
+def sums_in_order(device: torch.device) -> Iterator[None]:
+    """On a CPU the gradient of `table[rows]` is summed in one order inside: by default its threads add as they come.
+
+    A GPU keeps its own way: several operations there have no deterministic form, and others get much slower.
+    """
+    before, warned = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    filled = torch.utils.deterministic.fill_uninitialized_memory
+    if device.type == "cpu" and not before:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # costs a pass over all that is made
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warned)
+        torch.utils.deterministic.fill_uninitialized_memory = filled
 
 
 def generator_states() -> tuple[dict[str, Tensor], dict[str, Any]]:
