@@ -32,15 +32,16 @@ def sums_in_order(device: torch.device) -> Iterator[None]:
     A GPU keeps its own way: several operations there have no deterministic form, and others get much slower.
     """
     before, warned = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    filled = torch.utils.deterministic.fill_uninitialized_memory
+    memory: Any = torch.utils.deterministic
+    filled = memory.fill_uninitialized_memory
     if device.type == "cpu" and not before:
         torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # costs a pass over all that is made
+        memory.fill_uninitialized_memory = False  # costs a pass over all that is made
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before, warn_only=warned)
-        torch.utils.deterministic.fill_uninitialized_memory = filled
+        memory.fill_uninitialized_memory = filled
 
 
 def generator_states() -> tuple[dict[str, Tensor], dict[str, Any]]:
