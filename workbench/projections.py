@@ -1,7 +1,9 @@
 """Maps of an embedding space in few dimensions: PCA keeps variance, UMAP keeps neighbourhoods."""
 
+import importlib
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,7 +68,7 @@ def umap_map(
     rows = as_rows(x, least=4).detach()
     if not 2 <= n_neighbors < len(rows):
         raise ValueError(f"n_neighbors must be at least 2 and below n={len(rows)}, got {n_neighbors}")
-    import umap  # compiles on import, which takes seconds
+    umap: Any = importlib.import_module("umap")  # compiles on import; without types of its own
 
     # one thread: with a seed the library would fall back to it, with a warning
     mapper = umap.UMAP(n_neighbors=n_neighbors, min_dist=min_dist, metric=metric, random_state=seed, n_jobs=1)
