@@ -74,6 +74,9 @@ def who_likes(pairs: np.ndarray, *, n_people: int, n_likes: int, seed: int, firs
     _check_pairs(pairs, n_people, n_likes)
     if not 0 <= first <= len(held) - len(pairs):
         raise ValueError(f"{len(pairs)} queries from attribute {first} on need that many, there are {len(held)}")
+    named = _full_names()
+    if n_people > len(named):
+        raise ValueError(f"there are names for {len(named)} people, got n_people={n_people}")
     rng = np.random.default_rng(seed)
     mixed = [held[i] for i in rng.permutation(len(held))]
     asked, others = mixed[first : first + len(pairs)], mixed[:first] + mixed[first + len(pairs) :]
@@ -87,7 +90,7 @@ def who_likes(pairs: np.ndarray, *, n_people: int, n_likes: int, seed: int, firs
                 f"a text needs {n_likes - len(own)} attributes that nobody asks for, there are {len(others)}"
             )
         own += [others[i] for i in rng.choice(len(others), n_likes - len(own), replace=False)]
-    names = _people(n_people, rng)
+    names = [named[i] for i in rng.choice(len(named), n_people, replace=False)]
     texts = [[own[i] for i in rng.permutation(n_likes)] for own in likes]
     documents = {
         name: f"{name} likes {', '.join(own[:-1])} and {own[-1]}." for name, own in zip(names, texts, strict=True)
@@ -123,16 +126,13 @@ def _attributes() -> tuple[str, ...]:
     return tuple(found)
 
 
-def _people(n: int, rng: np.random.Generator) -> list[str]:
+def _full_names() -> list[str]:
     parts: dict[str, dict[str, None]] = {"month": {}, "day": {}}
     taken = {word for attribute in _attributes() for word in attribute.lower().split()}
     for name, _, kind, _ in own_names(NAMERS):
         if kind in parts and re.fullmatch("[A-Za-z]{3,}", name) and name.lower() not in taken:
             parts[kind][name.capitalize()] = None
-    every = [f"{given} {family}" for given, family in product(parts["month"], parts["day"]) if given != family]
-    if n > len(every):
-        raise ValueError(f"there are names for {len(every)} people, got n_people={n}")
-    return [every[i] for i in rng.choice(len(every), n, replace=False)]
+    return [f"{given} {family}" for given, family in product(parts["month"], parts["day"]) if given != family]
 
 
 def _source(documents: dict[str, str], queries: dict[str, str]) -> Source:
