@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 __all__ = ["WarmKernel", "die_with_parent", "process_context"]
 
-RUNNER = ("ipykernel.kernelapp", "papermill", "jinja2")
+RUNNER = ("ipykernel.kernelapp", "workbench.experiments.runner", "jinja2")
 MODELS = (
     "scipy.special",
     "torch",
